@@ -1,0 +1,3 @@
+"""
+Who asks, and what is granted.
+"""

@@ -1,0 +1,3 @@
+"""
+Caches of blob descriptors: they may fail, and never outlive a delete.
+"""

@@ -1,0 +1,3 @@
+"""
+From YAML and the environment to frozen sections, with every mistake named.
+"""

@@ -1,0 +1,3 @@
+"""
+What happened, told to those who want to know.
+"""

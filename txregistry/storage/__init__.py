@@ -1,0 +1,3 @@
+"""
+The rules of a registry, over any storage driver.
+"""

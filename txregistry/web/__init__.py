@@ -1,0 +1,3 @@
+"""
+The wire: HTTP in front of the registry.
+"""
