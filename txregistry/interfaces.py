@@ -1,0 +1,662 @@
+"""
+The contracts between the rooms, and with plug-ins.  No logic.
+
+A method whose return type is a Deferred has started when it returns and can be cancelled.
+Where a docstring says *raises*, a method that returns a Deferred fails it with that error.
+Beyond the errors that are named, any :class:`~txregistry.errors.DriverError` may come from
+storage; it means that the storage, not the request, is at fault.
+"""
+# Interfaces have methods without self and without a body: that is their notation.
+# mypy: disable-error-code="empty-body"
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum
+from typing import Any, BinaryIO
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred
+from twisted.plugin import IPlugin
+from zope.interface import Attribute, Interface
+
+from txregistry.model.access import Access, Credentials, Requester
+from txregistry.model.byte_range import ContentRange
+from txregistry.model.descriptor import Descriptor, ReferrerDescriptor
+from txregistry.model.digest import CANONICAL, Digest
+from txregistry.model.manifest import Manifest
+from txregistry.model.name import Reference, RepositoryName, Tag
+
+# --- storage drivers ---------------------------------------------------------------------
+
+
+@frozen
+class FileInfo:
+    """
+    What a driver knows of a path.
+
+    :param path: absolute below the driver's root.
+    :param size: in bytes; 0 for a directory.
+    :param modified: seconds since the epoch.
+    :param is_directory: whether it has children instead of content.
+    """
+
+    path: str
+    size: int
+    modified: float
+    is_directory: bool
+
+
+@frozen
+class LocalFile:
+    """
+    A file of this machine, open for reading.
+
+    :param file: unbuffered; whoever got it closes it.
+    :param size: in bytes.
+    """
+
+    file: BinaryIO
+    size: int
+
+
+class Walk(Enum):
+    """What a visitor wants next."""
+
+    ON = "go on"
+    SKIP = "do not enter this directory"
+    STOP = "visit nothing more"
+
+
+class IFileReader(Interface):
+    """
+    A stream of a stored file's bytes.
+    """
+
+    def read(maximum: int) -> Deferred[bytes]:
+        """
+        Read on.
+
+        :param maximum: the most bytes that are wanted, at least 1.
+        :return: fires with some bytes, or with ``b""`` at the end and ever after.
+        """
+
+    def close() -> Deferred[None]:
+        """Let go of the file.  May be called twice."""
+
+
+class IFileWriter(Interface):
+    """
+    A file that is being written.  Nobody else writes to its path as long as it is open.
+
+    After :meth:`close`, :meth:`commit` or :meth:`cancel` every other method raises
+    :class:`~txregistry.errors.WriterClosed`; ``close`` after any of them does nothing.
+    """
+
+    size = Attribute("How many bytes it has, including those of earlier writers.  int")
+
+    def write(data: bytes) -> Deferred[None]:
+        """
+        Append some bytes.
+
+        :raises NoSpace: if the storage is full; some of the bytes may have been written, and
+            ``size`` says how many.
+        """
+
+    def truncate(size: int) -> Deferred[None]:
+        """
+        Drop the last bytes.
+
+        :param size: how many to keep, not less than there were when it was opened.
+        """
+
+    def close() -> Deferred[None]:
+        """
+        Make durable what was written, so that a later writer can append to it.  Readers need
+        not see it yet.
+        """
+
+    def commit() -> Deferred[None]:
+        """Make durable what was written, and let readers see it."""
+
+    def cancel() -> Deferred[None]:
+        """Remove the file."""
+
+
+class IStorageDriver(Interface):
+    """
+    Bytes at paths.
+
+    A path is absolute, its components are of ``[A-Za-z0-9._-]`` and none is ``.`` or ``..``; ``/``
+    itself is a path for :meth:`stat`, :meth:`list` and :meth:`walk` only.  Directories come and
+    go with the files in them.  Every method raises :class:`~txregistry.errors.InvalidPath` for
+    what is no path.
+
+    What a method has changed when it fires survives a power cut, and readers see every change
+    whole or not at all.  The suite in ``txregistry.testing.drivers`` proves a driver.
+    """
+
+    name = Attribute("The name under which it is configured.  str")
+
+    def get_content(path: str) -> Deferred[bytes]:
+        """
+        Read a small file whole.
+
+        :raises PathNotFound: if there is no such file.
+        """
+
+    def put_content(path: str, content: bytes) -> Deferred[None]:
+        """Write a small file whole, in place of what was there."""
+
+    def reader(path: str, offset: int = 0) -> Deferred[IFileReader]:
+        """
+        Read a file as a stream.
+
+        :param offset: in bytes from its beginning; beyond the end there is nothing to read.
+        :raises PathNotFound: if there is no such file, whatever the offset.
+        :raises InvalidOffset: if the offset is negative.
+        """
+
+    def writer(path: str, append: bool = False) -> Deferred[IFileWriter]:
+        """
+        Write a file as a stream.
+
+        :param append: go on where an earlier writer was closed (a file that isn't there
+            counts as an empty one), instead of starting afresh.
+        :raises PathBusy: if another writer has the path open, in whatever process.
+        """
+
+    def stat(path: str) -> Deferred[FileInfo]:
+        """
+        Tell the facts of a path.
+
+        :raises PathNotFound: if nothing is there.
+        """
+
+    def list(path: str) -> Deferred[Sequence[str]]:
+        """
+        :return: fires with the absolute paths of the direct children, in any order.
+        :raises PathNotFound: if there is no such directory; ``/`` is always there.
+        """
+
+    def move(source: str, destination: str) -> Deferred[None]:
+        """
+        Move a file, in place of what is at its destination.
+
+        :raises PathNotFound: if there is no source; the destination is left as it was.
+        """
+
+    def delete(path: str) -> Deferred[None]:
+        """
+        Remove a path and all below it.
+
+        :raises PathNotFound: if nothing is there.
+        """
+
+    def walk(
+        path: str, visit: Callable[[FileInfo], Walk | None], start_after: str = ""
+    ) -> Deferred[None]:
+        """
+        Visit everything below a path, depth first, children in the order of their names' bytes.
+
+        :param visit: called for each file and directory, in the reactor's thread; ``None``
+            means :attr:`Walk.ON`.
+        :param start_after: a path below ``path``; what comes before it in the order, and itself, is not
+            visited, but for directories on the way to it.
+        :raises PathNotFound: if there is no such directory.  What vanishes meanwhile is left
+            out.
+        """
+
+    def redirect_url(method: str, path: str) -> Deferred[str | None]:
+        """
+        :param method: ``GET`` or ``HEAD``.
+        :return: fires with a URL where the client itself gets the content, or ``None`` if it must
+            be sent by the registry.
+        """
+
+    def local_file(path: str) -> Deferred[LocalFile | None]:
+        """
+        :return: fires with the open file, or ``None`` if the bytes are not a file of this
+            machine.
+        :raises PathNotFound: if there is no such file.
+        """
+
+    def close() -> Deferred[None]:
+        """Let go of threads and connections; nothing may be called afterwards."""
+
+
+# --- the registry ------------------------------------------------------------------------
+
+
+class IByteStream(Interface):
+    """
+    Bytes that come, for instance the body of a request.
+    """
+
+    def read() -> Deferred[bytes]:
+        """
+        :return: fires with the next bytes, or with ``b""`` at the end.
+        :raises ClientDisconnected: if there will be no more.
+        :raises BodyInvalid: if the framing is broken.
+        :raises RequestTimeout: if the next bytes don't come in time.
+        """
+
+
+@frozen
+class Page:
+    """
+    A part of a list.
+
+    :param items: in byte order.
+    :param more: whether something follows.
+    """
+
+    items: tuple[str, ...]
+    more: bool
+
+
+@frozen
+class ReferrersPage:
+    """
+    A part of a list of referrers.
+
+    :param items: the descriptors.
+    :param next: what to give as ``last`` to go on, or ``""`` at the end.
+    """
+
+    items: tuple[ReferrerDescriptor, ...]
+    next: str
+
+
+@frozen
+class StoredManifest:
+    """
+    A manifest as it was pushed.
+
+    :param descriptor: its media type, the digest by which it was found, its size.
+    :param payload: its bytes.
+    """
+
+    descriptor: Descriptor
+    payload: bytes = field(repr=False)
+
+
+@frozen
+class TagCondition:
+    """
+    What must hold of a tag for it to be moved (RFC 9110 §13.1).
+
+    :param match: the tag must name one of these digests; ``None``: no such wish.
+    :param match_any: the tag must exist.
+    :param absent: the tag must not exist.
+    :param none_match: the tag must name none of these digests.
+    """
+
+    match: tuple[str, ...] | None = None
+    match_any: bool = False
+    absent: bool = False
+    none_match: tuple[str, ...] = ()
+
+
+class IBlobContent(Interface):
+    """
+    A blob that is about to be sent.
+    """
+
+    descriptor = Attribute("Its descriptor.  Descriptor")
+
+    def redirect_url(method: str) -> Deferred[str | None]:
+        """As :meth:`IStorageDriver.redirect_url`."""
+
+    def local_file() -> Deferred[LocalFile | None]:
+        """
+        As :meth:`IStorageDriver.local_file`.
+
+        :raises BlobUnknown: if it has vanished.
+        """
+
+    def reader(offset: int) -> Deferred[IFileReader]:
+        """
+        As :meth:`IStorageDriver.reader`.
+
+        :raises BlobUnknown: if it has vanished.
+        """
+
+
+class IBlobs(Interface):
+    """
+    The blobs that a repository may show.
+    """
+
+    def stat(digest: Digest) -> Deferred[Descriptor]:
+        """
+        :return: fires with the descriptor, under the digest that was asked.
+        :raises BlobUnknown: if the repository doesn't have it.
+        """
+
+    def open(digest: Digest) -> Deferred[IBlobContent]:
+        """
+        :raises BlobUnknown: if the repository doesn't have it.
+        """
+
+    def mount(digest: Digest, source: RepositoryName) -> Deferred[Descriptor]:
+        """
+        Let this repository show a blob of another.  Whether the requester may is not asked here.
+
+        :raises BlobUnknown: if the source doesn't have it.
+        """
+
+    def delete(digest: Digest) -> Deferred[None]:
+        """
+        Show the blob no longer.  Its bytes stay for other repositories.
+
+        :raises BlobUnknown: if the repository doesn't have it.
+        """
+
+
+class IUpload(Interface):
+    """
+    A blob that is not finished.
+    """
+
+    id = Attribute("A UUID.  str")
+    size = Attribute("How many bytes it has.  int")
+
+    def append(
+        stream: IByteStream, content_range: ContentRange | None = None, length: int | None = None
+    ) -> Deferred[int]:
+        """
+        Add what comes.  If the stream breaks off, what came stays.
+
+        :param content_range: which part of the blob it is said to be.
+        :param length: how many bytes are announced, where that is known.
+        :return: fires with the new size in bytes.
+        :raises RangeInvalid: if the part doesn't begin where the upload ends; nothing is read.
+        :raises SizeInvalid: if length or stream disagree with the part; the upload is as before.
+        :raises UploadBusy: if somebody else is writing to it.
+        :raises BlobUploadUnknown: if it was committed or cancelled meanwhile.
+        """
+
+    def commit(
+        digest: Digest,
+        stream: IByteStream | None = None,
+        content_range: ContentRange | None = None,
+        length: int | None = None,
+    ) -> Deferred[Descriptor]:
+        """
+        Add what comes, if anything, and make a blob of it all.
+
+        Parameters and errors as for :meth:`append`, and:
+
+        :raises DigestInvalid: if the digest is not that of the content; the upload is
+            cancelled.
+        """
+
+    def cancel() -> Deferred[None]:
+        """
+        Throw it away.
+
+        :raises UploadBusy: if somebody else is writing to it.
+        """
+
+
+class IUploads(Interface):
+    """
+    The unfinished blobs of a repository.
+    """
+
+    def start(algorithm: str = CANONICAL) -> Deferred[IUpload]:
+        """
+        Begin one, bound to the requester.
+
+        :param algorithm: of the digest that will be given at the end; another one is possible,
+            but costs a second reading.
+        """
+
+    def resume(id: str) -> Deferred[IUpload]:
+        """
+        Find one.
+
+        :raises BlobUploadUnknown: if there is none, or it is somebody else's.
+        """
+
+
+class IManifests(Interface):
+    """
+    The manifests of a repository.
+    """
+
+    def stat(reference: Reference) -> Deferred[Descriptor]:
+        """
+        :return: fires with the descriptor, with the digest that was asked or that the tag names.
+        :raises ManifestUnknown: if there is no such tag or manifest.
+        """
+
+    def get(reference: Reference) -> Deferred[StoredManifest]:
+        """
+        :raises ManifestUnknown: if there is no such tag or manifest.
+        """
+
+    def put(
+        manifest: Manifest,
+        payload: bytes,
+        digest: Digest,
+        tags: Sequence[Tag] = (),
+        condition: TagCondition | None = None,
+    ) -> Deferred[None]:
+        """
+        Store a manifest and set tags to it, all or nothing.
+
+        :param manifest: what ``payload`` says.
+        :param digest: of ``payload``.
+        :param condition: what must hold of the tag, where there is exactly one.
+        :raises ManifestBlobUnknown: if something that it names is missing here.
+        :raises ManifestInvalid: if a URL in it is not allowed.
+        :raises PreconditionFailed: if the condition doesn't hold.
+        """
+
+    def delete(digest: Digest) -> Deferred[None]:
+        """
+        Remove a manifest, the tags that name it, and its entry in its subject's referrers.
+
+        :raises ManifestUnknown: if the repository doesn't have it.
+        """
+
+
+class ITags(Interface):
+    """
+    The tags of a repository.
+    """
+
+    def get(tag: Tag) -> Deferred[Digest]:
+        """
+        :raises ManifestUnknown: if there is no such tag.
+        """
+
+    def page(limit: int | None = None, last: str = "") -> Deferred[Page]:
+        """
+        List tags in byte order.
+
+        :param limit: the most that are wanted; ``None`` for all.
+        :param last: only those after this text.
+        :raises NameUnknown: if there is no such repository.
+        """
+
+    def delete(tag: Tag) -> Deferred[None]:
+        """
+        Remove a tag; the manifest stays.
+
+        :raises ManifestUnknown: if there is no such tag.
+        """
+
+
+class IReferrers(Interface):
+    """
+    Who refers to whom in a repository.
+    """
+
+    def page(
+        subject: Digest, limit: int, last: str = "", artifact_types: Sequence[str] = ()
+    ) -> Deferred[ReferrersPage]:
+        """
+        List the manifests whose subject is this digest; none for what nobody knows.
+
+        :param limit: the most that are wanted.
+        :param last: :attr:`ReferrersPage.next` of the page before.
+        :param artifact_types: only these; all if there are none.
+        """
+
+
+class IRepository(Interface):
+    """
+    A named collection, opened for a requester.
+    """
+
+    name = Attribute("Its name.  RepositoryName")
+    blobs = Attribute("IBlobs")
+    uploads = Attribute("IUploads")
+    manifests = Attribute("IManifests")
+    tags = Attribute("ITags")
+    referrers = Attribute("IReferrers")
+
+
+class IRegistry(Interface):
+    """
+    The set of all repositories.
+    """
+
+    def repository(name: RepositoryName, requester: Requester) -> IRepository:
+        """
+        Open a repository, which need not exist yet.  Touches no storage.
+        """
+
+    def page(limit: int, last: str = "") -> Deferred[Page]:
+        """
+        List the names of repositories that have (had) manifests, in byte order.
+
+        :param limit: the most that are wanted.
+        :param last: only those after this text.
+        """
+
+    def holders(digest: Digest) -> Deferred[Sequence[RepositoryName]]:
+        """
+        Guess which repositories have a blob, to mount it from.  Not all need be known, and each
+        is to be checked.
+        """
+
+
+# --- access ------------------------------------------------------------------------------
+
+
+@frozen
+class Grant:
+    """
+    What an access controller allowed.
+
+    :param actor: the name of the user, ``""`` for nobody in particular.
+    """
+
+    actor: str = ""
+
+
+class IAccessController(Interface):
+    """
+    Decides who may do what.
+    """
+
+    def authorize(credentials: Credentials, accesses: Sequence[Access]) -> Deferred[Grant]:
+        """
+        :param accesses: everything that the request wants; none means that it is enough to be known.
+        :raises Unauthorized: if other credentials might help; its challenge says which.
+        :raises Denied: if nothing would help.
+        """
+
+
+# --- observation -------------------------------------------------------------------------
+
+
+class IMetrics(Interface):
+    """
+    What drivers, caches and sinks count on.
+    """
+
+    def count(name: str, labels: Mapping[str, str], by: int = 1) -> None:
+        """Count something that happened."""
+
+    def observe(name: str, labels: Mapping[str, str], seconds: float) -> None:
+        """Note how long something took."""
+
+
+class IClock(Interface):
+    """
+    The time of day.
+    """
+
+    def now() -> datetime:
+        """:return: now, in UTC."""
+
+
+# --- plug-ins ----------------------------------------------------------------------------
+
+
+class IStorageDriverFactory(IPlugin):
+    """
+    Makes storage drivers.  A plug-in offers one in a module of ``twisted.plugins``.
+    """
+
+    name = Attribute("The key below ``storage`` that chooses it.  str")
+
+    def create(reactor: Any, parameters: Mapping[str, Any]) -> IStorageDriver:
+        """
+        :param parameters: what stands below that key.
+        :raises ConfigurationError: if a parameter is missing or wrong.
+        """
+
+
+class IStorageMiddlewareFactory(IPlugin):
+    """
+    Wraps storage drivers.
+    """
+
+    name = Attribute("The name in ``middleware.storage`` that chooses it.  str")
+
+    def create(
+        reactor: Any, driver: IStorageDriver, options: Mapping[str, Any]
+    ) -> IStorageDriver:
+        """
+        :param driver: what is to be wrapped.
+        :raises ConfigurationError: if an option is missing or wrong.
+        """
+
+
+class IRegistryMiddlewareFactory(IPlugin):
+    """
+    Wraps registries.
+    """
+
+    name = Attribute("The name in ``middleware.registry`` that chooses it.  str")
+
+    def create(reactor: Any, registry: IRegistry, options: Mapping[str, Any]) -> IRegistry:
+        """
+        :param registry: what is to be wrapped.
+        :raises ConfigurationError: if an option is missing or wrong.
+        """
+
+
+class IRepositoryMiddlewareFactory(IPlugin):
+    """
+    Wraps repositories.
+    """
+
+    name = Attribute("The name in ``middleware.repository`` that chooses it.  str")
+
+    def create(
+        reactor: Any, options: Mapping[str, Any]
+    ) -> Callable[[IRepository, Requester], IRepository]:
+        """
+        Called once, at the start.
+
+        :return: what wraps each repository that is opened.
+        :raises ConfigurationError: if an option is missing or wrong.
+        """

@@ -1,0 +1,78 @@
+"""
+Access: what a request wants to do, to what, and who asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final
+
+from attrs import field, frozen
+
+
+class Action(str, Enum):
+    """What may be done."""
+
+    PULL = "pull"
+    PUSH = "push"
+    DELETE = "delete"
+    ANY = "*"
+
+
+@frozen
+class Access:
+    """
+    A wish: one action on one resource.
+
+    :param action: what is to be done.
+    :param name: the repository, or ``catalog``.
+    :param type: ``repository`` or ``registry``.
+    """
+
+    action: Action
+    name: str
+    type: str = "repository"
+
+    def as_record(self) -> dict[str, str]:
+        """:return: the record that an ``UNAUTHORIZED`` error shows, as distribution writes it."""
+        return {"Type": self.type, "Class": "", "Name": self.name, "Action": self.action.value}
+
+
+CATALOG: Final = Access(Action.ANY, "catalog", "registry")
+"""What listing all repositories needs."""
+
+
+@frozen
+class Credentials:
+    """
+    What a request presents of itself.
+
+    :param authorization: the value of ``Authorization``, or ``""``.
+    :param address: the client's address, behind all trusted proxies.
+    """
+
+    authorization: str = field(default="", repr=False)
+    address: str = ""
+
+
+@frozen
+class Requester:
+    """
+    Who opens a repository, and by which request.
+
+    :param actor: the name of the user, ``""`` for nobody in particular.
+    :param request_id: a UUID, the same in logs and events.
+    :param address: the client's address, behind all trusted proxies.
+    :param user_agent: what the client calls itself.
+    """
+
+    actor: str = ""
+    request_id: str = ""
+    address: str = ""
+    user_agent: str = ""
+
+
+def records(accesses: Iterable[Access]) -> list[dict[str, str]]:
+    """:return: the detail of an ``UNAUTHORIZED`` error for these wishes."""
+    return [access.as_record() for access in accesses]
