@@ -1,0 +1,72 @@
+"""
+The real programs that tests use: where they are, and how to get them.
+
+The table itself is ``components.toml``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tomllib
+from pathlib import Path
+
+import attrs
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Where ``make test`` puts what it builds itself.
+OWN = ROOT / ".components" / "bin"
+
+# What the distribution's packages installed comes before whatever else PATH has under the name.
+SEARCHED = [str(OWN), "/usr/bin", "/usr/sbin", "/bin", "/sbin"]
+
+
+@attrs.frozen(kw_only=True)
+class Component:
+    """
+    A program that tests use.
+
+    :param name: what tests and people call it.
+    :param program: the file name of the program.
+    :param purpose: what it is here for.
+    :param apt: the Debian packages that have it, if any has.
+    :param go: the Go package and version that it is built from, if it is.
+    :param needs: other components without which it is of no use.
+    """
+
+    name: str
+    program: str
+    purpose: str
+    apt: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    go: str | None = None
+    needs: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+
+    def path(self) -> Path | None:
+        """
+        Where the program is on this machine.
+        """
+        folders = os.pathsep.join([*SEARCHED, os.environ.get("PATH", "")])
+        found = shutil.which(self.program, path=folders)
+        return None if found is None else Path(found)
+
+    def source(self) -> str:
+        """
+        How to get it, for whoever misses it.
+        """
+        return f"apt-get install {' '.join(self.apt)}" if self.apt else f"go install {self.go}"
+
+
+def components() -> dict[str, Component]:
+    """
+    The whole table, by name.
+    """
+    text = (Path(__file__).parent / "components.toml").read_text(encoding="utf-8")
+    return {name: Component(name=name, **entry) for name, entry in tomllib.loads(text).items()}
+
+
+def missing() -> list[Component]:
+    """
+    What of the table isn't on this machine.
+    """
+    return [component for component in components().values() if component.path() is None]
