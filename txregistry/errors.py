@@ -14,7 +14,9 @@ the rest into ``UNKNOWN`` or ``UNAVAILABLE``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
+
+from attrs import frozen
 
 
 class TxRegistryError(Exception):
@@ -158,6 +160,21 @@ class RangeInvalid(RegistryError):
     def __init__(self, detail: Any = None, upload: Any = None) -> None:
         super().__init__(detail)
         self.upload = upload
+
+
+class UnsatisfiableRange(RegistryError):
+    """
+    A ``Range`` names no byte that exists, or can't be read.
+
+    :param size: the size of the content in bytes.
+    """
+
+    code = "RANGE_INVALID"
+    message = "the requested range is not satisfiable"
+
+    def __init__(self, size: int) -> None:
+        super().__init__({"size": size})
+        self.size = size
 
 
 class RangeMalformed(RegistryError):
@@ -322,6 +339,13 @@ class RequestTimeout(RegistryError):
     message = "the request was not completed in time"
 
 
+class ExpectationFailed(RegistryError):
+    """An ``Expect`` other than ``100-continue``."""
+
+    code = "UNSUPPORTED"
+    message = "the expectation of the request can't be met"
+
+
 class ClientDisconnected(TxRegistryError):
     """The client went away before its request was read or answered: nobody is left to tell."""
 
@@ -442,13 +466,54 @@ class CorruptLink(TxRegistryError):
         self.path = path
 
 
+@frozen(kw_only=True)
+class Problem:
+    """
+    One thing that is wrong, or odd, in the configuration.
+
+    :param key: the key in its full length, as ``storage.filesystem.rootdirectory``; empty where
+        it is the whole document.
+    :param text: what is wrong with it.  It never holds the value of a secret.
+    :param source: the file, or the environment variable, that it was read from.
+    :param line: the line in the file, counted from 1.
+    :param severity: an error keeps the registry from starting, a warning is only said.
+    :param unknown: whether the key is unknown, most often a slip of the pen.
+    """
+
+    key: str = ""
+    text: str
+    source: str = ""
+    line: int | None = None
+    severity: Literal["error", "warning"] = "error"
+    unknown: bool = False
+
+    def __str__(self) -> str:
+        where = f"{self.source}:{self.line}" if self.line else self.source
+        return ": ".join(_one_line(part) for part in (where, self.key, self.text) if part)
+
+
+def _one_line(text: str, longest: int = 300) -> str:
+    """
+    :return: the text without control characters, which could forge lines in a log.
+    """
+    cut = text if len(text) <= longest else f"{text[:longest]}…"
+    return "".join(
+        character
+        if character.isprintable()
+        else character.encode("unicode_escape", "surrogatepass").decode()
+        for character in cut
+    )
+
+
 class ConfigurationError(TxRegistryError):
     """
     The configuration can't be used.
 
-    :param problems: everything that is wrong, each a sentence that names its key.
+    :param problems: everything that is wrong; a plain text is an error that knows no key.
     """
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = tuple(problems)
+    def __init__(self, problems: Sequence[Problem | str]) -> None:
+        self.problems = tuple(
+            Problem(text=problem) if isinstance(problem, str) else problem for problem in problems
+        )
+        super().__init__("\n".join(str(problem) for problem in self.problems))
