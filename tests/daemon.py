@@ -7,6 +7,7 @@ its log afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import re
@@ -287,7 +288,5 @@ class Daemon:
         return self.process
 
     def _signal_all(self, number: signal.Signals) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._running().pid, number)
-        except ProcessLookupError:
-            pass
