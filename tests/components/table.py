@@ -32,6 +32,7 @@ class Component:
     :param purpose: what it is here for.
     :param apt: the Debian packages that have it, if any has.
     :param go: the Go package and version that it is built from, if it is.
+    :param own: look for it only among what we built: its name says too little.
     :param needs: other components without which it is of no use.
     """
 
@@ -40,15 +41,34 @@ class Component:
     purpose: str
     apt: tuple[str, ...] = attrs.field(default=(), converter=tuple)
     go: str | None = None
+    own: bool = False
     needs: tuple[str, ...] = attrs.field(default=(), converter=tuple)
 
     def path(self) -> Path | None:
         """
         Where the program is on this machine.
         """
-        folders = os.pathsep.join([*SEARCHED, os.environ.get("PATH", "")])
+        folders = str(OWN) if self.own else os.pathsep.join([*SEARCHED, os.environ.get("PATH", "")])
         found = shutil.which(self.program, path=folders)
         return None if found is None else Path(found)
+
+    def is_current(self) -> bool:
+        """
+        Whether nothing needs to be done to have it in the version that the table names.
+        """
+        if not (OWN / self.program).exists():
+            return self.path() is not None
+        stamp = self._stamp()
+        return stamp.exists() and stamp.read_text(encoding="utf-8") == self.go
+
+    def stamp(self) -> None:
+        """
+        Note which version was built.
+        """
+        self._stamp().write_text(self.go or "", encoding="utf-8")
+
+    def _stamp(self) -> Path:
+        return OWN.parent / f"{self.program}.version"
 
     def source(self) -> str:
         """
