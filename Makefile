@@ -1,13 +1,12 @@
 # `make serve` and `make test` need Python 3.11 or newer, and nothing else that they don't get
 # themselves.
 
-SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # The Python of the virtual environment; any from 3.11 on.
 PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3))
 # Where `make serve` listens and keeps what it is sent.
-HOST ?= 127.0.0.1
+ADDRESS ?= 127.0.0.1
 PORT ?= 5000
 STORAGE ?= $(CURDIR)/var/registry
 CONFIG ?= etc/config.yml
@@ -31,8 +30,8 @@ endef
 .PHONY: help serve test soak components lint format bench docs build clean
 
 help:
-	@echo 'make serve   run a registry on $(HOST):$(PORT) that keeps its data in $(STORAGE)'
-	@echo '             (HOST=, PORT=, STORAGE= and CONFIG= are yours to set)'
+	@echo 'make serve   run a registry on $(ADDRESS):$(PORT) that keeps its data in $(STORAGE)'
+	@echo '             (ADDRESS=, PORT=, STORAGE= and CONFIG= are yours to set)'
 	@echo 'make test    get the real clients that can be had, and run every test at its small size'
 	@echo 'make soak    run the proofs that have two sizes at their full one, and print a report'
 	@echo 'make lint    ruff, ruff format and mypy'
@@ -58,9 +57,9 @@ $(DEVELOPMENT): setup.py | $(BIN)/python
 
 serve: $(RUNTIME)
 	@mkdir -p '$(STORAGE)'
-	REGISTRY_HTTP_ADDR='$(HOST):$(PORT)' \
-	REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY='$(STORAGE)' \
-	exec $(BIN)/txregistry serve '$(CONFIG)'
+	exec env REGISTRY_HTTP_ADDR='$(ADDRESS):$(PORT)' \
+	    REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY='$(STORAGE)' \
+	    $(BIN)/txregistry serve '$(CONFIG)'
 
 components: $(DEVELOPMENT)
 	@$(BIN)/python -m tests.components.install

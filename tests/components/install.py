@@ -43,15 +43,22 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def run(command: Sequence[str], environment: Mapping[str, str] | None = None) -> bool:
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    directory: str | None = None,
+) -> bool:
     """
     Run a program to its end, quietly unless it fails.
 
+    :param environment: what to add to this process's environment.
+    :param directory: where to run it, if not here.
     :return: whether it succeeded.
     """
     try:
         ended = subprocess.run(
             command,
+            cwd=directory,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -164,17 +171,14 @@ def build_one(path: str, component: Component) -> bool:
     assert component.go is not None
     package = component.go.partition("@")[0]
     environment = {"CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": "-mod=mod -buildvcs=false"}
+    output = str(OWN / component.program)
+    commands = [
+        [path, "mod", "init", "components"],
+        [path, "get", component.go],
+        [path, "build", "-trimpath", "-ldflags=-s -w", "-o", output, package],
+    ]
     with tempfile.TemporaryDirectory() as module:
-        there = [path, "-C", module]
-        output = str(OWN / component.program)
-        return (
-            run([*there, "mod", "init", "components"], environment)
-            and run([*there, "get", component.go], environment)
-            and run(
-                [*there, "build", "-trimpath", "-ldflags=-s -w", "-o", output, package],
-                environment,
-            )
-        )
+        return all(run(command, environment, module) for command in commands)
 
 
 # The command
