@@ -33,6 +33,7 @@ requires = [
     "pyyaml>=6.0",
     "treq>=24.9",
     "twisted[tls]>=26.10",
+    "werkzeug>=2.3",
     "zope.interface>=6.1",
 ]
 
@@ -48,6 +49,8 @@ development = {
         "pytest>=8.2",
         "pytest-timeout>=2.3",
         "pytest-twisted>=1.14.3",
+        "setuptools>=64",
+        "wheel>=0.40",
     ],
     "lint": [
         "mypy-zope>=1.0.17",  # says which versions of mypy it knows
