@@ -1,3 +1,51 @@
 """
 From YAML and the environment to frozen sections, with every mistake named.
+
+:func:`load` reads a file, :func:`parse` a text, :func:`check` tells everything about a file, and
+:func:`effective` writes a configuration down without its secrets.
 """
+
+from __future__ import annotations
+
+from txregistry.configuration.effective import effective
+from txregistry.configuration.environment import PATH_VARIABLE
+from txregistry.configuration.http import HTTP, Limits
+from txregistry.configuration.loading import Loaded, check, load, parse
+from txregistry.configuration.network import ExternalURL, TCPAddress, UnixAddress
+from txregistry.configuration.sections import (
+    Catalog,
+    Configuration,
+    Log,
+    Middleware,
+    Middlewares,
+    Policy,
+    Referrers,
+    Tags,
+    Validation,
+)
+from txregistry.configuration.storage import Storage, UploadPurging
+
+__all__ = [
+    "HTTP",
+    "PATH_VARIABLE",
+    "Catalog",
+    "Configuration",
+    "ExternalURL",
+    "Limits",
+    "Loaded",
+    "Log",
+    "Middleware",
+    "Middlewares",
+    "Policy",
+    "Referrers",
+    "Storage",
+    "TCPAddress",
+    "Tags",
+    "UnixAddress",
+    "UploadPurging",
+    "Validation",
+    "check",
+    "effective",
+    "load",
+    "parse",
+]

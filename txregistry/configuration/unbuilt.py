@@ -1,0 +1,224 @@
+"""
+The parts of distribution's configuration that this version knows, and doesn't read.
+
+What only speeds up or reports is left out with a warning, so that the configuration of an
+official image starts.  What would be unsafe to leave out is an error: a registry that was to ask
+for passwords must not serve without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from attrs import frozen
+
+from txregistry.configuration.report import Place
+from txregistry.configuration.shape import ANYTHING, LEAF, Listed, Shape, Structure, mapped, names
+from txregistry.configuration.tree import Node, Scalar, Sequence, Table, find, is_empty
+
+#: Says what is wrong with a part that is there, or nothing.
+Judgement: TypeAlias = Callable[[Node], str | None]
+
+
+@frozen
+class Unbuilt:
+    """
+    A part that isn't read.
+
+    :param key: where it stands.
+    :param shape: what may stand in it.
+    :param warn: what is only to be said of it.
+    :param refuse: what forbids to start with it.
+    """
+
+    key: str
+    shape: Shape
+    warn: Judgement | None
+    refuse: Judgement | None = None
+
+    def judge(self, tree: Node, place: Place) -> None:
+        """
+        Report what is to be said if the part is there.
+        """
+        node = find(tree, self.key)
+        if node is None or is_empty(node):
+            return
+        here = place.child(self.key, node)
+        if self.refuse and (refusal := self.refuse(node)):
+            here.error(refusal)
+        elif self.warn and (warning := self.warn(node)):
+            here.warning(warning)
+
+
+def _says(text: str) -> Judgement:
+    return lambda _node: text
+
+
+def _unless_true(name: str, text: str) -> Judgement:
+    return lambda node: None if _is_true(node, name) else text
+
+
+def _if_true(name: str, text: str) -> Judgement:
+    return lambda node: text if _is_true(node, name) else None
+
+
+def _if_any(keys: str, text: str) -> Judgement:
+    def judge(node: Node) -> str | None:
+        # What is no mapping says something that isn't understood: that is no reason to go on.
+        if not isinstance(node, Table):
+            return text
+        return text if any(not is_empty(node.entries.get(key)) for key in keys.split()) else None
+
+    return judge
+
+
+def _is_true(node: Node, name: str) -> bool:
+    switch = find(node, name)
+    return isinstance(switch, Scalar) and switch.value is True
+
+
+def _refuse_auth(node: Node) -> str | None:
+    kinds = [node.text] if isinstance(node, Scalar) else list(_names(node))
+    if kinds == ["none"]:
+        return None
+    if len(kinds) > 1:
+        return f"must provide exactly one type. Provided: [{', '.join(sorted(kinds))}]"
+    return "access control is not part of this version; without it everybody could read and write"
+
+
+def _refuse_notifications(node: Node) -> str | None:
+    endpoints = find(node, "endpoints") if isinstance(node, Table) else node
+    if endpoints is None or is_empty(endpoints):
+        return None
+    if isinstance(endpoints, Sequence) and all(_is_true(e, "disabled") for e in endpoints.items):
+        return None
+    return "notifications are not part of this version; whoever waits for them would wait"
+
+
+def _names(node: Node) -> Iterator[str]:
+    if isinstance(node, Table):
+        yield from node.entries
+
+
+_REDIS = names(
+    "clientname db protocol username password sentinelusername sentinelpassword maxretries"
+    " minretrybackoff maxretrybackoff dialtimeout readtimeout writetimeout contexttimeoutenabled"
+    " poolfifo poolsize pooltimeout minidleconns maxidleconns maxactiveconns connmaxidletime"
+    " connmaxlifetime maxredirects readonly routebylatency routerandomly mastername"
+    " disableidentity identitysuffix unstableresp3 addr",
+    addrs=Listed(LEAF),
+    tls=names("certificate key", rootcas=Listed(LEAF)),
+    pool=names("maxidle maxactive idletimeout"),
+)
+_AUTH = names(
+    "",
+    ANYTHING,
+    bare=True,
+    none=mapped(ANYTHING),
+    silly=names("realm service", ANYTHING),
+    htpasswd=names("realm path", ANYTHING),
+    token=names("", ANYTHING),
+)
+_TLS = names(
+    "certificate key clientauth minimumtls",
+    clientcas=Listed(LEAF),
+    ciphersuites=Listed(LEAF),
+    letsencrypt=names("cachefile email directoryurl", hosts=Listed(LEAF)),
+)
+_HEALTH = Structure(
+    {
+        "storagedriver": names("enabled interval threshold"),
+        "file": Listed(names("file interval threshold")),
+        "http": Listed(
+            names("uri statuscode timeout interval threshold", headers=mapped(Listed(LEAF)))
+        ),
+        "tcp": Listed(names("addr timeout interval threshold")),
+    },
+    internal={"FILECHECKERS": "file", "HTTPCHECKERS": "http", "TCPCHECKERS": "tcp"},
+)
+_NOTIFICATIONS = Structure(
+    {
+        "events": names("includereferences"),
+        "endpoints": Listed(
+            names(
+                "name disabled url timeout threshold backoff",
+                headers=mapped(Listed(LEAF)),
+                ignore=names("", mediatypes=Listed(LEAF), actions=Listed(LEAF)),
+                ignoredmediatypes=Listed(LEAF),
+            )
+        ),
+    },
+    internal={"EVENTCONFIG": "events"},
+)
+_HOOKS = Listed(
+    Structure(
+        {
+            **names("disabled type").names,
+            "levels": Listed(LEAF),
+            "options": names(
+                "from", to=Listed(LEAF), smtp=names("addr username password insecure")
+            ),
+        },
+        internal={"MAILOPTIONS": "options"},
+    )
+)
+_PROXY = names("remoteurl username password ttl cachewritetimeout", exec=names("command lifetime"))
+
+_LATER = "not part of this version, ignored:"
+
+UNBUILT = (
+    Unbuilt(
+        "storage.cache",
+        names("blobdescriptor blobdescriptorsize layerinfo"),
+        _says(f"{_LATER} facts about blobs are asked of the storage each time"),
+    ),
+    Unbuilt("redis", _REDIS, _says(f"{_LATER} nothing here uses Redis yet")),
+    Unbuilt("health", _HEALTH, _says(f"{_LATER} no checks run")),
+    Unbuilt(
+        "http.debug",
+        names("addr", prometheus=names("enabled path")),
+        _says(f"{_LATER} no debug server listens, and there are no metrics"),
+    ),
+    Unbuilt(
+        "http.http2",
+        names("disabled"),
+        _unless_true("disabled", f"{_LATER} the registry speaks HTTP/1.1"),
+    ),
+    Unbuilt(
+        "http.h2c",
+        names("enabled"),
+        _if_true("enabled", f"{_LATER} the registry speaks HTTP/1.1"),
+    ),
+    Unbuilt("log.hooks", _HOOKS, _says(f"{_LATER} nobody is mailed")),
+    Unbuilt("auth", _AUTH, _says("access control is off"), _refuse_auth),
+    Unbuilt(
+        "http.tls",
+        _TLS,
+        _says("without a certificate it has no effect"),
+        _if_any(
+            "certificate key clientcas clientauth letsencrypt",
+            "TLS is not part of this version; without it the registry would serve in the clear"
+            " (a proxy before it can speak TLS)",
+        ),
+    ),
+    Unbuilt(
+        "proxy",
+        _PROXY,
+        _says("without a remoteurl it has no effect"),
+        _if_any(
+            "remoteurl",
+            "pulling through from another registry is not part of this version; without it the"
+            " registry would be empty, and open to pushes",
+        ),
+    ),
+    Unbuilt("notifications", _NOTIFICATIONS, None, _refuse_notifications),
+)
+
+
+def judge_unbuilt(tree: Node, place: Place) -> None:
+    """
+    Report every part of the tree that this version doesn't read.
+    """
+    for part in UNBUILT:
+        part.judge(tree, place)
