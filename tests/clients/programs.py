@@ -1,0 +1,93 @@
+"""
+Running other people's programs: to their end, or beside a test.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.components.table import SEARCHED
+
+__all__ = ["beside", "run"]
+
+#: Seconds that a client may take for one thing.
+TIMEOUT = 60.0
+
+
+def run(
+    *command: str | Path,
+    environment: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    directory: Path | None = None,
+    fails: bool = False,
+) -> str:
+    """
+    Run a program to its end and return what it printed, errors last.
+
+    :param environment: what to add to this process's environment.
+    :param fails: that it must fail; otherwise it must not.
+    """
+    done = subprocess.run(
+        [str(word) for word in command],
+        input=stdin,
+        cwd=directory,
+        env=_environment(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    output = done.stdout.decode() + done.stderr.decode()
+    ended_well = done.returncode == 0
+    assert ended_well is not fails, f"{command} ended with {done.returncode}:\n{output}"
+    return output
+
+
+@contextmanager
+def beside(
+    *command: str | Path,
+    log: Path,
+    ready: Callable[[], bool],
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[None]:
+    """
+    Run a daemon beside what follows, and end it afterwards.
+
+    :param log: the file that gets its output.
+    :param ready: tells whether it serves; it is given :data:`TIMEOUT` seconds.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(word) for word in command],
+            env=_environment(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            limit = time.monotonic() + TIMEOUT
+            while not ready():
+                assert process.poll() is None, f"{command[0]} ended:\n{log.read_text()}"
+                assert time.monotonic() < limit, f"{command[0]} isn't ready:\n{log.read_text()}"
+                time.sleep(0.05)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
+    """
+    This process's environment with a PATH that leads to the components, and more variables.
+    """
+    path = os.pathsep.join([*SEARCHED, os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path, **(more or {})}
