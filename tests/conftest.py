@@ -20,6 +20,7 @@ from typing import Any, Protocol, TypeVar
 import attrs
 import pytest
 import pytest_twisted
+from hypothesis import HealthCheck, settings
 from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, LogEvent, LogLevel, globalLogPublisher
@@ -40,6 +41,11 @@ SOAK_SECONDS = 7200
 REQUIRED = os.environ.get("TXREGISTRY_REQUIRE_COMPONENTS", "")
 
 SKIP_WORD = "component: "
+
+# Examples have no deadline: the machine may be busy with somebody else's daemons.
+settings.register_profile("everyday", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("soak", settings.get_profile("everyday"), max_examples=5000)
+settings.load_profile("soak" if SOAK else "everyday")
 
 costs = pytest.StashKey[dict[str, list[str]]]()
 figures = pytest.StashKey[list[tuple[str, str, str]]]()
