@@ -576,6 +576,47 @@ class IAccessController(Interface):
 # --- observation -------------------------------------------------------------------------
 
 
+@frozen
+class Exchange:
+    """
+    A request that has been answered, for the log.
+
+    :param request_id: a UUID.
+    :param address: the client's, behind all trusted proxies.
+    :param actor: the name of the user, ``""`` for nobody in particular.
+    :param method: as it came.
+    :param uri: the request target as it came.
+    :param protocol: the version of HTTP, as ``HTTP/1.1``.
+    :param host: the request's ``Host``.
+    :param referer: what the client came from.
+    :param user_agent: what the client calls itself.
+    :param content_type: the type of the answer.
+    :param route: the name of the route, ``""`` where there was none.
+    :param variables: what the path said.
+    :param status: of the answer; 499 where the client went away before.
+    :param written: bytes of the answer's body.
+    :param seconds: how long it took.
+    :param errors: what stood in the error envelope.
+    """
+
+    request_id: str
+    address: str
+    actor: str
+    method: str
+    uri: str
+    protocol: str
+    host: str
+    referer: str
+    user_agent: str
+    content_type: str
+    route: str
+    variables: Mapping[str, str]
+    status: int
+    written: int
+    seconds: float
+    errors: Sequence[Mapping[str, Any]]
+
+
 class IMetrics(Interface):
     """
     What drivers, caches and sinks count on.

@@ -71,15 +71,11 @@ def render_error(error: BaseException) -> tuple[int, Headers, bytes]:
     """
     status = status_of(error)
     headers = ((b"Content-Type", b"application/json"), *_headers(error, status))
-    return status, headers, to_json({"errors": _entries(error)})
+    return status, headers, to_json({"errors": error_entries(error)})
 
 
-def error_codes(error: BaseException) -> list[dict[str, Any]]:
-    """:return: what stands in the envelope, for the log."""
-    return _entries(error)
-
-
-def _entries(error: BaseException) -> list[dict[str, Any]]:
+def error_entries(error: BaseException) -> list[dict[str, Any]]:
+    """:return: what stands in the envelope of an exception's answer."""
     if isinstance(error, errors.ManifestBlobUnknown):
         return [_entry(error.code, error.message, str(digest)) for digest in error.digests]
     if isinstance(error, errors.RegistryError):

@@ -1,0 +1,232 @@
+"""
+The application: from a request's head to its answer.
+
+Every request goes the same way: path → route → authorization → repository → operation →
+answer, and whatever is raised on the way becomes an answer in one table.  GET and HEAD find
+their route by a short matcher, everything else through Klein's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from txregistry.errors import ClientDisconnected, RegistryError, RouteUnknown
+from txregistry.interfaces import Exchange, IAccessController, IRegistry
+from txregistry.model.access import Credentials, Requester
+from txregistry.model.name import parse_name
+from txregistry.web.authorization import Authorization
+from txregistry.web.call import Call, Header, Response
+from txregistry.web.errors import INTERNAL, error_entries, render_error
+from txregistry.web.exchange import RunningExchange
+from txregistry.web.kleinroutes import KleinRoutes
+from txregistry.web.paths import decode_path, match, strip_prefix
+from txregistry.web.proxies import TrustedProxies
+from txregistry.web.routes import Limits, Route, build_routes
+from txregistry.web.sending import send
+from txregistry.web.urls import UrlRules
+
+if TYPE_CHECKING:
+    from txregistry.web.request import RegistryRequest
+
+API_VERSION: Header = (b"Docker-Distribution-Api-Version", b"registry/2.0")
+ALIVE: Header = (b"Cache-Control", b"no-cache")
+
+
+@frozen
+class WebOptions:
+    """
+    How the API looks from outside.
+
+    :param proxies: whom to believe about clients.
+    :param urls: how URLs are built.
+    :param headers: added to every answer of a route.
+    :param limits: what one request may ask for or bring.
+    :param redirects: send clients to the storage itself where it has a URL for them.
+    """
+
+    proxies: TrustedProxies
+    urls: UrlRules = UrlRules()
+    headers: Sequence[Header] = ()
+    limits: Limits = Limits()
+    redirects: bool = True
+
+
+class RegistryApplication:
+    """
+    Answers requests.
+
+    :param registry: what is served.
+    :param controller: decides who may do what.
+    :param options: how it looks from outside.
+    :param completed: told of every exchange when it is over.
+    :param seconds: a clock that only goes forward, in seconds.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        registry: IRegistry,
+        controller: IAccessController,
+        options: WebOptions,
+        completed: Callable[[Exchange], None],
+        seconds: Callable[[], float],
+    ) -> None:
+        self._registry = registry
+        self._controller = controller
+        self._options = options
+        self._completed = completed
+        self._seconds = seconds
+        self._routes = build_routes(registry, options.limits, options.redirects)
+        self._routed_headers = (API_VERSION, *options.headers)
+        self._klein = KleinRoutes(self._answer_routed)
+
+    def dispatch(self, request: RegistryRequest) -> None:
+        """Begin to answer a request whose head has arrived."""
+        exchange = RunningExchange(request, self._seconds())
+        if request.method in (b"GET", b"HEAD"):
+            running = self._run(exchange, self._short_way(exchange))
+            # Klein does this on its way.
+            request.notifyFinish().addErrback(lambda _: running.cancel())
+            return
+        try:
+            below = self._enter(exchange)
+        except RegistryError as error:
+            self._run(exchange, self._refuse(exchange, error))
+        else:
+            request.context = exchange
+            request.render_at(below, self._klein.resource)
+
+    def _enter(self, exchange: RunningExchange) -> str:
+        """
+        Find out where a request comes from and where it goes.
+
+        :return: its path below the prefix.
+        """
+        request, options = exchange.request, self._options
+        outside = options.proxies.outside(request, request.peer)
+        exchange.address = outside.address
+        exchange.base = options.urls.base(outside, request.isSecure(), exchange.text(b"host"))
+        exchange.path = decode_path(request.uri)
+        return strip_prefix(exchange.path, options.urls.prefix)
+
+    # --- the two ways to a route --------------------------------------------------------
+
+    async def _short_way(self, exchange: RunningExchange) -> Response:
+        below = self._enter(exchange)
+        if exchange.path == "/":
+            return Response(200, (ALIVE,))
+        found = match(below)
+        return await self._answer(exchange, found.route, found.variables)
+
+    def _answer_routed(
+        self, request: RegistryRequest, route: str, variables: Mapping[str, str]
+    ) -> Deferred[None]:
+        """Answer a request for which Klein found the route, or none (``""``)."""
+        exchange = request.context
+        assert isinstance(exchange, RunningExchange)
+        return self._run(exchange, self._answer(exchange, route, variables))
+
+    # --- from the route on there is one way ---------------------------------------------
+
+    async def _answer(
+        self, exchange: RunningExchange, name: str, variables: Mapping[str, str]
+    ) -> Response:
+        route = self._routes.get(name)
+        if route is None:
+            raise RouteUnknown
+        exchange.route, exchange.variables = name, variables
+        request = exchange.request
+        if request.method == b"OPTIONS":
+            return Response(204, ((b"Allow", ", ".join(route.allowed).encode("ascii")),))
+        return await self._authorized(exchange, route)
+
+    async def _authorized(self, exchange: RunningExchange, route: Route) -> Response:
+        operation = route.operation(exchange.request.method)
+        variables = exchange.variables
+        name = parse_name(variables["name"]) if "name" in variables else None
+        credentials = Credentials(exchange.text(b"authorization"), exchange.address)
+        authorization = Authorization(
+            self._controller, credentials, operation.needs(name or "")
+        )
+        grant = await authorization.demand()
+        exchange.actor = grant.actor
+        requester = Requester(
+            grant.actor, exchange.id, exchange.address, exchange.text(b"user-agent")
+        )
+        call = Call(
+            request=exchange.request,
+            variables=variables,
+            path=exchange.path,
+            base=exchange.base,
+            authorization=authorization,
+            requester=requester,
+            repository=self._registry.repository(name, requester) if name else None,
+        )
+        return await operation.answer(call)
+
+    # --- the answer goes out ------------------------------------------------------------
+
+    def _run(
+        self, exchange: RunningExchange, answering: Coroutine[Any, Any, Response]
+    ) -> Deferred[None]:
+        return Deferred.fromCoroutine(self._complete(exchange, answering))
+
+    async def _complete(
+        self, exchange: RunningExchange, answering: Coroutine[Any, Any, Response]
+    ) -> None:
+        """Send the answer, or the error that came instead; nothing gets past here."""
+        try:
+            await self._send(exchange, await answering)
+        except (CancelledError, ClientDisconnected):
+            exchange.request.abort()
+        except Exception as error:
+            await self._fail(exchange, error)
+        finally:
+            self._completed(exchange.finished(self._seconds()))
+
+    async def _send(self, exchange: RunningExchange, response: Response) -> None:
+        headers = [*self._headers(exchange), *response.headers]
+        await send(exchange.request, Response(response.status, headers, response.body))
+        exchange.status = response.status
+        exchange.content_type = _content_type(response.headers)
+
+    async def _fail(self, exchange: RunningExchange, error: Exception) -> None:
+        """Tell the client what went wrong, or cut the answer off where it has begun."""
+        status, headers, body = render_error(error)
+        exchange.errors = error_entries(error)
+        if status >= INTERNAL and not isinstance(error, RegistryError):
+            self.log.failure(
+                "{method} {path} failed (request {id})",
+                Failure(error),
+                method=exchange.request.method.decode("latin-1"),
+                path=exchange.path,
+                id=exchange.id,
+            )
+        if exchange.request.started:
+            exchange.request.abort()
+            return
+        try:
+            await self._send(exchange, Response(status, headers, body))
+        except (CancelledError, ClientDisconnected):
+            exchange.request.abort()
+
+    async def _refuse(self, exchange: RunningExchange, error: RegistryError) -> Response:
+        raise error
+
+    def _headers(self, exchange: RunningExchange) -> Sequence[Header]:
+        """:return: what every answer has; the operator's own fields go to routes only."""
+        return self._routed_headers if exchange.route else (API_VERSION,)
+
+
+def _content_type(headers: Sequence[Header]) -> str:
+    for name, value in headers:
+        if name == b"Content-Type":
+            return value.decode("latin-1")
+    return ""

@@ -1,0 +1,109 @@
+"""
+The routes as Klein knows them: the API as it is documented.
+
+Any method may come this way: whether a route has it is asked later, where the answer can name
+those that it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from klein import Klein
+from klein.resource import KleinResource
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import BaseConverter
+
+from txregistry.web import routes
+
+if TYPE_CHECKING:
+    from txregistry.web.request import RegistryRequest
+
+Answer = Callable[["RegistryRequest", str, Mapping[str, str]], Deferred[None]]
+
+
+class NameConverter(BaseConverter):
+    """
+    A repository name in a rule: segments with the slashes between them.
+
+    It takes any text; what is no name is refused with an error of the registry, not as an
+    unknown path.
+    """
+
+    regex = r"[^/].*?"
+    part_isolating = False
+
+
+def _router() -> Klein:
+    router = Klein()
+    router.url_map.converters["name"] = NameConverter
+    # A redirect would be built from the Host that the client sent.
+    router.url_map.merge_slashes = False
+    return router
+
+
+class KleinRoutes:
+    """
+    Finds the routes of requests.
+
+    :param answer: answers a request, given the name of its route (``""`` where there is none)
+        and what the path says.
+    """
+
+    klein = _router()
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    @property
+    def resource(self) -> KleinResource:
+        """What a request is rendered with."""
+        return self.klein.resource()
+
+    @klein.route("/v2/", strict_slashes=False)
+    def base(self, request: RegistryRequest) -> Deferred[None]:
+        """The ping."""
+        return self._answer(request, routes.BASE, {})
+
+    @klein.route("/v2/_catalog")
+    def catalog(self, request: RegistryRequest) -> Deferred[None]:
+        """All repositories."""
+        return self._answer(request, routes.CATALOG_LIST, {})
+
+    @klein.route("/v2/<name:name>/tags/list")
+    def tags(self, request: RegistryRequest, **variables: str) -> Deferred[None]:
+        """All tags of a repository."""
+        return self._answer(request, routes.TAGS, variables)
+
+    @klein.route("/v2/<name:name>/manifests/<reference>")
+    def manifest(self, request: RegistryRequest, **variables: str) -> Deferred[None]:
+        """A manifest, by tag or digest."""
+        return self._answer(request, routes.MANIFEST, variables)
+
+    @klein.route("/v2/<name:name>/referrers/<digest>")
+    def referrers(self, request: RegistryRequest, **variables: str) -> Deferred[None]:
+        """Who refers to a manifest."""
+        return self._answer(request, routes.REFERRERS, variables)
+
+    @klein.route("/v2/<name:name>/blobs/<digest>")
+    def blob(self, request: RegistryRequest, **variables: str) -> Deferred[None]:
+        """A blob."""
+        return self._answer(request, routes.BLOB, variables)
+
+    @klein.route("/v2/<name:name>/blobs/uploads/", strict_slashes=False)
+    def uploads(self, request: RegistryRequest, **variables: str) -> Deferred[None]:
+        """Where uploads begin."""
+        return self._answer(request, routes.UPLOADS, variables)
+
+    @klein.route("/v2/<name:name>/blobs/uploads/<id>")
+    def upload(self, request: RegistryRequest, **variables: str) -> Deferred[None]:
+        """An upload."""
+        return self._answer(request, routes.UPLOAD, variables)
+
+    @klein.handle_errors(HTTPException)
+    def unknown(self, request: RegistryRequest, failure: Failure) -> Deferred[None]:
+        """No route."""
+        return self._answer(request, "", {})

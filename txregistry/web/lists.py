@@ -1,0 +1,126 @@
+"""
+The lists: ``/v2/_catalog``, ``/v2/<name>/tags/list`` and ``/v2/<name>/referrers/<digest>``.
+
+OCI distribution specification, *Listing tags* and *Listing referrers*.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from txregistry.errors import PaginationNumberInvalid
+from txregistry.interfaces import IRegistry
+from txregistry.model import media_types
+from txregistry.model.digest import Digest
+from txregistry.web.call import Call, Response
+from txregistry.web.json import to_json
+from txregistry.web.urls import next_link
+
+_JSON = (b"Content-Type", b"application/json")
+_INDEX = (b"Content-Type", media_types.OCI_INDEX.encode("ascii"))
+_FILTERED = (b"OCI-Filters-Applied", b"artifactType")
+_MAXIMUM_DIGITS = 18
+
+
+@frozen
+class Tags:
+    """
+    The tags of a repository.
+
+    :param maximum: the most tags on a page that was asked for by ``n``.
+    """
+
+    maximum: int = 1000
+
+    async def list(self, call: Call) -> Response:
+        """Answer GET; without ``n`` all tags are listed."""
+        limit = _number(call, self.maximum)
+        page = await call.repository.tags.page(limit, call.parameter("last") or "")
+        headers = [_JSON]
+        if page.more and page.items:
+            query = [("last", page.items[-1]), ("n", str(limit))]
+            headers.append(next_link(call.path, query))
+        return Response(
+            200, headers, to_json({"name": call.repository.name, "tags": page.items})
+        )
+
+
+@frozen
+class Catalog:
+    """
+    The repositories of the registry.
+
+    :param registry: whose.
+    :param maximum: the most repositories on a page.
+    :param default: how many are on a page that was asked for without ``n``.
+    """
+
+    registry: IRegistry
+    maximum: int = 1000
+    default: int = 100
+
+    async def list(self, call: Call) -> Response:
+        """
+        Answer GET.  Repositories that the requester may not pull from are left out, so a page
+        may be short and yet not the last.
+        """
+        limit = _number(call, self.maximum)
+        if limit is None:
+            limit = min(self.default, self.maximum)
+        page = await self.registry.page(limit, call.parameter("last") or "")
+        names = [name for name in page.items if await call.authorization.may_pull(name)]
+        headers = [_JSON]
+        if page.more and page.items:
+            query = [("last", page.items[-1]), ("n", str(limit))]
+            headers.append(next_link(call.path, query))
+        return Response(200, headers, to_json({"repositories": names}))
+
+
+@frozen
+class Referrers:
+    """
+    Who refers to a manifest.
+
+    :param maximum: the most entries on a page.
+    """
+
+    maximum: int = 100
+
+    async def list(self, call: Call) -> Response:
+        """Answer GET; what nobody knows has no referrers."""
+        subject = Digest.parse(call.variables["digest"])
+        types = call.query("artifactType")
+        asked = _number(call, self.maximum)
+        limit = asked or self.maximum
+        page = await call.repository.referrers.page(
+            subject, limit, call.parameter("last") or "", types
+        )
+        headers = [_INDEX]
+        if types:
+            headers.append(_FILTERED)
+        if page.next:
+            query = [("artifactType", type) for type in types]
+            query += [("last", page.next), ("n", str(limit))]
+            headers.append(next_link(call.path, query))
+        index = {
+            "schemaVersion": 2,
+            "mediaType": media_types.OCI_INDEX,
+            "manifests": [referrer.as_json() for referrer in page.items],
+        }
+        return Response(200, headers, to_json(index))
+
+
+def _number(call: Call, maximum: int) -> int | None:
+    """
+    Read the parameter ``n``.
+
+    :param maximum: what a greater number is cut to.
+    :return: how many entries are wanted, ``None`` where nobody said.
+    :raises PaginationNumberInvalid: if it is negative, or no number.
+    """
+    text = call.parameter("n")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise PaginationNumberInvalid({"n": text[:64]})
+    return maximum if len(text) > _MAXIMUM_DIGITS else min(int(text), maximum)

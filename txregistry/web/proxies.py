@@ -1,0 +1,168 @@
+"""
+Reverse proxies: whom to believe about the client, and what they say.
+
+Anybody can send ``X-Forwarded-For``; it counts only when it comes from a trusted proxy.
+RFC 7239 defines ``Forwarded``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final, Protocol
+
+from attrs import frozen
+
+Network = IPv4Network | IPv6Network
+Address = IPv4Address | IPv6Address
+
+LOCAL_PEER: Final = ""
+"""The address of a peer that has none: it is behind a unix socket, so of this machine."""
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?\Z", re.ASCII)
+_PAIR = re.compile(r'\s*([!#$%&\'*+.^_`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*', re.ASCII)
+
+
+class _Headers(Protocol):
+    """What is needed of a request."""
+
+    def header(self, name: bytes) -> bytes | None: ...
+
+    def headers(self, name: bytes) -> Sequence[bytes]: ...
+
+
+@frozen
+class Outside:
+    """
+    How a request looked before it came through the proxies.
+
+    :param address: of the client.
+    :param scheme: ``http`` or ``https``, or ``""`` where no proxy says.
+    :param host: name with port, or ``""`` where no proxy says.
+    """
+
+    address: str
+    scheme: str = ""
+    host: str = ""
+
+
+class TrustedProxies:
+    """
+    Reads the fields that proxies add.
+
+    :param networks: where trusted proxies are.
+    """
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self._networks = tuple(networks)
+        self._trusts = lru_cache(maxsize=4096)(self._look_up)
+
+    def outside(self, request: _Headers, peer: str) -> Outside:
+        """
+        :param peer: the address at the other end of the connection.
+        :return: what the request was like outside.
+        """
+        if not self._trusts(peer):
+            return Outside(peer)
+        forwarded = request.header(b"forwarded")
+        if forwarded is not None:
+            elements = parse_forwarded(", ".join(_texts(request, b"forwarded")))
+            if elements:
+                hops = [_node(element.get("for", "")) for element in elements]
+                first = elements[0]
+                return Outside(
+                    self._client(peer, hops),
+                    _scheme(first.get("proto", "")),
+                    _host(first.get("host", "")),
+                )
+        return Outside(
+            self._client(peer, self._hops(request)),
+            _scheme(_first(request, b"x-forwarded-proto")),
+            _host(_first(request, b"x-forwarded-host")),
+        )
+
+    def _hops(self, request: _Headers) -> list[str]:
+        lines = _texts(request, b"x-forwarded-for") or _texts(request, b"x-real-ip")
+        return [_node(text.strip()) for line in lines for text in line.split(",")]
+
+    def _client(self, peer: str, hops: Sequence[str]) -> str:
+        """:return: the rightmost address that is no trusted proxy, else the farthest one."""
+        client = peer
+        for hop in reversed(hops):
+            if not hop:  # unreadable: what stands further left can't be relied on
+                break
+            client = hop
+            if not self._trusts(hop):
+                break
+        return client
+
+    def _look_up(self, address: str) -> bool:
+        if address == LOCAL_PEER:
+            return True
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._networks)
+
+
+def parse_forwarded(text: str) -> list[dict[str, str]]:
+    """
+    Read a ``Forwarded`` field (RFC 7239 §4).
+
+    :return: its elements, keys in lower case; nothing at all if the syntax is wrong or a key
+        stands twice in an element.
+    """
+    elements: list[dict[str, str]] = [{}]
+    position = 0
+    while position < len(text):
+        match = _PAIR.match(text, position)
+        if match is None:
+            return []
+        key = match[1].lower()
+        if key in elements[-1]:
+            return []
+        quoted = match[2]
+        elements[-1][key] = match[3] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+        position = match.end()
+        separator = text[position : position + 1]
+        if separator == ",":
+            elements.append({})
+        elif separator not in ("", ";"):
+            return []
+        position += 1
+    return elements if all(elements) else []
+
+
+def _texts(request: _Headers, name: bytes) -> list[str]:
+    return [value.decode("latin-1") for value in request.headers(name)]
+
+
+def _first(request: _Headers, name: bytes) -> str:
+    value = request.header(name) or b""
+    return value.decode("latin-1").partition(",")[0].strip()
+
+
+def _scheme(text: str) -> str:
+    return text.lower() if text.lower() in ("http", "https") else ""
+
+
+def _host(text: str) -> str:
+    return text if _HOST.match(text) else ""
+
+
+def _node(text: str) -> str:
+    """:return: the bare address of a node with or without port, or ``""`` if it is none."""
+    host = text
+    if text.startswith("["):
+        host = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        host = text.partition(":")[0]
+    try:
+        address: Address = ip_address(host)
+    except ValueError:
+        return ""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return str(mapped or address)

@@ -1,0 +1,148 @@
+"""
+Sending an answer: small ones in one piece, blobs as streams.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from txregistry.errors import ClientDisconnected, StorageFailure
+from txregistry.interfaces import IBlobContent, IFileReader, LocalFile
+from txregistry.model.byte_range import ByteRange
+from txregistry.web.blobs import multipart_end, multipart_length, part_head
+from txregistry.web.call import BlobBody, Response
+
+if TYPE_CHECKING:
+    from txregistry.web.request import RegistryRequest
+
+PIECE = 256 * 1024
+"""How much is read at once from storage that is not a local file, in bytes."""
+
+
+async def send(request: RegistryRequest, response: Response) -> None:
+    """
+    Send an answer to its end.
+
+    :raises ClientDisconnected: if the client goes away.
+    :raises BlobUnknown: if a blob has vanished; nothing has been sent then.
+    """
+    body = response.body
+    if isinstance(body, bytes):
+        request.respond(response.status, response.headers, body)
+        return
+    local = await body.content.local_file()
+    if local is None:
+        await _send_from_reader(request, response, body)
+        return
+    with local.file:
+        await _send_from_file(request, response, body, local)
+
+
+async def _send_from_file(
+    request: RegistryRequest, response: Response, body: BlobBody, local: LocalFile
+) -> None:
+    size = body.content.descriptor.size
+    if local.size != size:
+        raise _changed(body.content)
+    _begin(request, response, body)
+    for index, range in enumerate(body.ranges):
+        if body.boundary:
+            request.write(part_head(range, size, body.boundary, index == 0))
+        await request.send_file(local.file, range.first, range.length)
+    _end(request, body)
+
+
+async def _send_from_reader(
+    request: RegistryRequest, response: Response, body: BlobBody
+) -> None:
+    """Send what is not a file of this machine; the first reader is opened before the head goes."""
+    size = body.content.descriptor.size
+    reader: IFileReader | None = await body.content.reader(body.ranges[0].first)
+    _begin(request, response, body)
+    pump = _Pump(request)
+    try:
+        for index, range in enumerate(body.ranges):
+            if reader is None:
+                reader = await body.content.reader(range.first)
+            if body.boundary:
+                request.write(part_head(range, size, body.boundary, index == 0))
+            await pump.send(reader, range, body.content)
+            await reader.close()
+            reader = None
+    finally:
+        pump.end()
+        if reader is not None:
+            await reader.close()
+    _end(request, body)
+
+
+def _begin(request: RegistryRequest, response: Response, body: BlobBody) -> None:
+    if body.boundary:
+        size = body.content.descriptor.size
+        length = multipart_length(body.ranges, size, body.boundary)
+    else:
+        length = body.ranges[0].length
+    request.begin(
+        response.status, [*response.headers, (b"Content-Length", b"%d" % length)]
+    )
+
+
+def _end(request: RegistryRequest, body: BlobBody) -> None:
+    if body.boundary:
+        request.write(multipart_end(body.boundary))
+    request.end()
+
+
+def _changed(content: IBlobContent) -> StorageFailure:
+    return StorageFailure(str(content.descriptor.digest), "the blob is not as long as it was")
+
+
+@implementer(IPushProducer)
+class _Pump:
+    """
+    Moves bytes from a reader to a request as fast as the client takes them.
+
+    :param request: where they go; its transport says when to pause.
+    """
+
+    def __init__(self, request: RegistryRequest) -> None:
+        self._request = request
+        self._paused: Deferred[None] | None = None
+        self._stopped = False
+        request.registerProducer(self, True)
+
+    async def send(self, reader: IFileReader, range: ByteRange, content: IBlobContent) -> None:
+        left = range.length
+        while left:
+            piece = await reader.read(min(left, PIECE))
+            if not piece:
+                raise _changed(content)
+            left -= len(piece)
+            if self._stopped:
+                raise ClientDisconnected
+            self._request.write(piece)
+            if self._paused is not None:
+                await self._paused
+
+    def end(self) -> None:
+        if not self._stopped:
+            self._request.unregisterProducer()
+
+    def pauseProducing(self) -> None:
+        if self._paused is None:
+            self._paused = Deferred()
+
+    def resumeProducing(self) -> None:
+        paused, self._paused = self._paused, None
+        if paused is not None and not paused.called:
+            paused.callback(None)
+
+    def stopProducing(self) -> None:
+        self._stopped = True
+        paused, self._paused = self._paused, None
+        if paused is not None and not paused.called:
+            paused.errback(ClientDisconnected())
