@@ -3,8 +3,10 @@
 
 .DEFAULT_GOAL := help
 
-# The Python of the virtual environment; any from 3.11 on.
-PYTHON ?= $(or $(shell command -v python3.11),$(shell command -v python3))
+# The Python of the virtual environment: the first from 3.11 on that can make one.
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14 /usr/bin/python3; do \
+    $$python -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+        && echo $$python && break; done)
 # Where `make serve` listens and keeps what it is sent.
 ADDRESS ?= 127.0.0.1
 PORT ?= 5000
@@ -41,10 +43,9 @@ help:
 	@echo 'make clean   remove all that make made, but not what the registry stored'
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	    || { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3'; exit 1; }
-	"$(PYTHON)" -m venv $(VENV) \
-	    || { rm -rf $(VENV); echo 'On Debian: apt-get install python3-venv'; exit 1; }
+	@test -n '$(PYTHON)' || { echo 'There must be a Python from 3.11 on, with its module venv' \
+	    '(on Debian: apt-get install python3 python3-venv).'; exit 1; }
+	'$(PYTHON)' -m venv $(VENV)
 
 $(RUNTIME): setup.py | $(BIN)/python
 	$(PIP) install -e '.[all]' $(EDITABLE)
