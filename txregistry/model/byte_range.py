@@ -21,7 +21,9 @@ MAXIMUM_DIGITS: Final = 19
 """A position with more digits is over any size that there is."""
 
 _SPEC = re.compile(r"(\d*)-(\d*)\Z", re.ASCII)
-_CONTENT_RANGE = re.compile(r"(?:bytes[ =])?[ \t]*(\d{1,19})-(\d{1,19})(?:/(?:\d{1,19}|\*))?\Z", re.ASCII)
+_CONTENT_RANGE = re.compile(
+    r"(?:bytes[ =])?[ \t]*(\d{1,19})-(\d{1,19})(?:/(?:\d{1,19}|\*))?\Z", re.ASCII
+)
 
 
 @frozen

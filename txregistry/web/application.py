@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -26,7 +26,7 @@ from txregistry.web.errors import INTERNAL, error_entries, render_error
 from txregistry.web.exchange import RunningExchange
 from txregistry.web.kleinroutes import KleinRoutes
 from txregistry.web.paths import decode_path, match, strip_prefix
-from txregistry.web.proxies import TrustedProxies
+from txregistry.web.proxies import LOCAL_PEER, TrustedProxies
 from txregistry.web.routes import Limits, Route, build_routes
 from txregistry.web.sending import send
 from txregistry.web.urls import UrlRules
@@ -51,9 +51,9 @@ class WebOptions:
     """
 
     proxies: TrustedProxies
-    urls: UrlRules = UrlRules()
+    urls: UrlRules = field(factory=UrlRules)
     headers: Sequence[Header] = ()
-    limits: Limits = Limits()
+    limits: Limits = field(factory=Limits)
     redirects: bool = True
 
 
@@ -100,8 +100,8 @@ class RegistryApplication:
         except RegistryError as error:
             self._run(exchange, self._refuse(exchange, error))
         else:
-            request.context = exchange
-            request.render_at(below, self._klein.resource)
+            request.running = exchange
+            request.render_below(self._klein.resource, below)
 
     def _enter(self, exchange: RunningExchange) -> str:
         """
@@ -110,9 +110,10 @@ class RegistryApplication:
         :return: its path below the prefix.
         """
         request, options = exchange.request, self._options
-        outside = options.proxies.outside(request, request.peer)
+        outside = options.proxies.outside(request, _peer(request))
         exchange.address = outside.address
-        exchange.base = options.urls.base(outside, request.isSecure(), exchange.text(b"host"))
+        secure: bool = request.isSecure()  # type: ignore[no-untyped-call]  # Twisted's
+        exchange.base = options.urls.base(outside, secure, exchange.text(b"host"))
         exchange.path = decode_path(request.uri)
         return strip_prefix(exchange.path, options.urls.prefix)
 
@@ -129,8 +130,7 @@ class RegistryApplication:
         self, request: RegistryRequest, route: str, variables: Mapping[str, str]
     ) -> Deferred[None]:
         """Answer a request for which Klein found the route, or none (``""``)."""
-        exchange = request.context
-        assert isinstance(exchange, RunningExchange)
+        exchange: RunningExchange = request.running
         return self._run(exchange, self._answer(exchange, route, variables))
 
     # --- from the route on there is one way ---------------------------------------------
@@ -152,9 +152,7 @@ class RegistryApplication:
         variables = exchange.variables
         name = parse_name(variables["name"]) if "name" in variables else None
         credentials = Credentials(exchange.text(b"authorization"), exchange.address)
-        authorization = Authorization(
-            self._controller, credentials, operation.needs(name or "")
-        )
+        authorization = Authorization(self._controller, credentials, operation.needs(name or ""))
         grant = await authorization.demand()
         exchange.actor = grant.actor
         requester = Requester(
@@ -185,8 +183,8 @@ class RegistryApplication:
         try:
             await self._send(exchange, await answering)
         except (CancelledError, ClientDisconnected):
-            exchange.request.abort()
-        except Exception as error:
+            _abort(exchange.request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             await self._fail(exchange, error)
         finally:
             self._completed(exchange.finished(self._seconds()))
@@ -209,13 +207,13 @@ class RegistryApplication:
                 path=exchange.path,
                 id=exchange.id,
             )
-        if exchange.request.started:
-            exchange.request.abort()
+        if exchange.request.startedWriting:
+            _abort(exchange.request)
             return
         try:
             await self._send(exchange, Response(status, headers, body))
         except (CancelledError, ClientDisconnected):
-            exchange.request.abort()
+            _abort(exchange.request)
 
     async def _refuse(self, exchange: RunningExchange, error: RegistryError) -> Response:
         raise error
@@ -223,6 +221,17 @@ class RegistryApplication:
     def _headers(self, exchange: RunningExchange) -> Sequence[Header]:
         """:return: what every answer has; the operator's own fields go to routes only."""
         return self._routed_headers if exchange.route else (API_VERSION,)
+
+
+def _peer(request: RegistryRequest) -> str:
+    """:return: the address at the other end; a peer behind a unix socket has none."""
+    return getattr(request.client, "host", LOCAL_PEER)
+
+
+def _abort(request: RegistryRequest) -> None:
+    """Cut the connection: the client must not take a part of an answer for all of it."""
+    if request.channel is not None:
+        request.channel.abort()
 
 
 def _content_type(headers: Sequence[Header]) -> str:

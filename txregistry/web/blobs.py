@@ -54,9 +54,7 @@ class Blobs:
         await call.repository.blobs.delete(Digest.parse(call.variables["digest"]))
         return Response(202)
 
-    def _answer(
-        self, call: Call, descriptor: Descriptor, content: IBlobContent | None
-    ) -> Response:
+    def _answer(self, call: Call, descriptor: Descriptor, content: IBlobContent | None) -> Response:
         tag = str(descriptor.digest).encode("ascii")
         facts = (
             (b"Docker-Content-Digest", tag),
@@ -106,11 +104,11 @@ def _parts(
 ) -> Response:
     """:return: a ``multipart/byteranges`` answer (RFC 9110 §14.6), parts in the order asked."""
     boundary = os.urandom(16).hex().encode("ascii")
-    type = (b"Content-Type", b"multipart/byteranges; boundary=" + boundary)
+    media_type = (b"Content-Type", b"multipart/byteranges; boundary=" + boundary)
     if content is None:
         length = multipart_length(ranges, size, boundary)
-        return Response(206, (type, (b"Content-Length", b"%d" % length), *facts))
-    return Response(206, (type, *facts), BlobBody(content, ranges, boundary))
+        return Response(206, (media_type, (b"Content-Length", b"%d" % length), *facts))
+    return Response(206, (media_type, *facts), BlobBody(content, ranges, boundary))
 
 
 def part_head(range: ByteRange, size: int, boundary: bytes, first: bool) -> bytes:
@@ -131,9 +129,9 @@ def multipart_end(boundary: bytes) -> bytes:
 def multipart_length(ranges: tuple[ByteRange, ...], size: int, boundary: bytes) -> int:
     """:return: the length of a multipart body in bytes."""
     heads = sum(
-        len(part_head(range, size, boundary, index == 0)) for index, range in enumerate(ranges)
+        len(part_head(each, size, boundary, index == 0)) for index, each in enumerate(ranges)
     )
-    return heads + sum(range.length for range in ranges) + len(multipart_end(boundary))
+    return heads + sum(each.length for each in ranges) + len(multipart_end(boundary))
 
 
 def content_range(range: ByteRange, size: int) -> Header:

@@ -81,7 +81,7 @@ class Call:
     @property
     def repository(self) -> IRepository:
         """The repository that the path names; only on routes that have one."""
-        assert self._repository is not None, "this route names no repository"
+        assert self._repository is not None, "this route names no repository"  # noqa: S101 - ours
         return self._repository
 
     @property

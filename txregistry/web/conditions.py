@@ -42,9 +42,7 @@ class EntityTags:
         :param tag: without its quotes, strong.
         :param weakly: whether a weak tag matches too (RFC 9110 §8.8.3.2).
         """
-        return self.any or any(
-            tag == known and (weakly or not weak) for weak, known in self.tags
-        )
+        return self.any or any(tag == known and (weakly or not weak) for weak, known in self.tags)
 
 
 def entity_tags(lines: Sequence[bytes]) -> EntityTags:
@@ -55,9 +53,7 @@ def entity_tags(lines: Sequence[bytes]) -> EntityTags:
     value = b",".join(lines)
     return EntityTags(
         value.strip() == ANY,
-        tuple(
-            (bool(weak), quoted or bare) for weak, quoted, bare in _TAG.findall(value)
-        ),
+        tuple((bool(weak), quoted or bare) for weak, quoted, bare in _TAG.findall(value)),
     )
 
 
@@ -69,12 +65,10 @@ def is_unchanged(request: _Headers, tag: bytes) -> bool:
     :return: whether the answer is 304.
     :raises PreconditionFailed: if ``If-Match`` doesn't hold.
     """
-    if request.header(b"if-match") is not None:
-        if not entity_tags(request.headers(b"if-match")).has(tag, weakly=False):
-            raise PreconditionFailed
-    if request.header(b"if-none-match") is not None:
-        return entity_tags(request.headers(b"if-none-match")).has(tag, weakly=True)
-    return False
+    match, none = request.headers(b"if-match"), request.headers(b"if-none-match")
+    if match and not entity_tags(match).has(tag, weakly=False):
+        raise PreconditionFailed
+    return bool(none) and entity_tags(none).has(tag, weakly=True)
 
 
 def range_applies(request: _Headers, tag: bytes) -> bool:

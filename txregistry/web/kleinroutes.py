@@ -8,7 +8,7 @@ those that it has.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from klein import Klein
 from klein.resource import KleinResource
@@ -103,7 +103,8 @@ class KleinRoutes:
         """An upload."""
         return self._answer(request, routes.UPLOAD, variables)
 
-    @klein.handle_errors(HTTPException)
+    # Klein's type wants an IRequest, which ours is.
+    @klein.handle_errors(HTTPException)  # type: ignore[arg-type]
     def unknown(self, request: RegistryRequest, failure: Failure) -> Deferred[None]:
         """No route."""
         return self._answer(request, "", {})

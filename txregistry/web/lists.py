@@ -40,9 +40,7 @@ class Tags:
         if page.more and page.items:
             query = [("last", page.items[-1]), ("n", str(limit))]
             headers.append(next_link(call.path, query))
-        return Response(
-            200, headers, to_json({"name": call.repository.name, "tags": page.items})
-        )
+        return Response(200, headers, to_json({"name": call.repository.name, "tags": page.items}))
 
 
 @frozen
@@ -99,7 +97,7 @@ class Referrers:
         if types:
             headers.append(_FILTERED)
         if page.next:
-            query = [("artifactType", type) for type in types]
+            query = [("artifactType", wanted) for wanted in types]
             query += [("last", page.next), ("n", str(limit))]
             headers.append(next_link(call.path, query))
         index = {

@@ -21,8 +21,10 @@ from txregistry.web.urls import manifest_url
 _SCHEMA_1 = (media_types.DOCKER_SCHEMA1, media_types.DOCKER_SCHEMA1_SIGNED)
 _DEPRECATED = (
     b"Warning",
-    b'299 - "this image has a manifest of the deprecated schema 1: push it again with a current '
-    b'client"',
+    (
+        b'299 - "this image has a manifest of the deprecated schema 1: push it again with a '
+        b'current client"'
+    ),
 )
 
 
@@ -129,11 +131,14 @@ async def _fitting(call: Call, stored: StoredManifest) -> StoredManifest:
     for child in manifest.children if manifest else ():
         platform = child.platform
         if platform and (platform.os, platform.architecture) == ("linux", "amd64"):
-            return await call.repository.manifests.get(child.descriptor.digest)
+            fitting: StoredManifest = await call.repository.manifests.get(child.descriptor.digest)
+            return fitting
     return stored
 
 
-def _created(call: Call, manifest: Manifest, digest: Digest, tags: list[Tag] | tuple[()]) -> Response:
+def _created(
+    call: Call, manifest: Manifest, digest: Digest, tags: list[Tag] | tuple[()]
+) -> Response:
     headers: list[Header] = [
         (b"Location", manifest_url(call.base, call.repository.name, digest)),
         (b"Docker-Content-Digest", str(digest).encode("ascii")),

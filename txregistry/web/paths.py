@@ -7,6 +7,7 @@ This is the short way, for the requests that come by the thousand; Klein's is in
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
@@ -67,39 +68,46 @@ def match(path: str) -> Match:
     :param path: below the prefix, clean.
     :raises RouteUnknown: if there is none.
     """
+    fixed = _FIXED.get(path)
+    if fixed is not None:
+        return fixed
     segments = path.split("/")
-    if len(segments) < 3 or segments[1] != "v2":
-        if segments == ["", "v2"]:
-            return Match(routes.BASE, {})
-        raise RouteUnknown
-    if len(segments) == 3:
-        if segments[2] == "":
-            return Match(routes.BASE, {})
-        if segments[2] == "_catalog":
-            return Match(routes.CATALOG_LIST, {})
+    if len(segments) < 5 or segments[1] != "v2":
         raise RouteUnknown
     return _match_repository(segments[2:])
 
 
+_FIXED: Final = {
+    "/v2": Match(routes.BASE, {}),
+    "/v2/": Match(routes.BASE, {}),
+    "/v2/_catalog": Match(routes.CATALOG_LIST, {}),
+}
+
+_LEAVES: Final = {
+    "manifests": (routes.MANIFEST, "reference"),
+    "blobs": (routes.BLOB, "digest"),
+    "referrers": (routes.REFERRERS, "digest"),
+}
+"""Of what stands before the last segment: the route, and what the last segment is there."""
+
+
 def _match_repository(segments: list[str]) -> Match:
     """Find the route of what stands after ``/v2/``; what the end says counts."""
-    kind, last = segments[-2], segments[-1]
-    if len(segments) > 3 and segments[-3:-1] == ["blobs", "uploads"]:
+    name, kind, last = "/".join(segments[:-2]), segments[-2], segments[-1]
+    if kind == "uploads" and len(segments) > 3 and segments[-3] == "blobs":
         name = "/".join(segments[:-3])
-        if last:
-            return Match(routes.UPLOAD, {"name": name, "id": last})
-        return Match(routes.UPLOADS, {"name": name})
-    name = "/".join(segments[:-2])
+        return Match(routes.UPLOAD, {"name": name, "id": last}) if last else _uploads(name)
     if not name or not last:
         raise RouteUnknown
-    if kind == "manifests":
-        return Match(routes.MANIFEST, {"name": name, "reference": last})
-    if kind == "blobs":
-        if last == "uploads":
-            return Match(routes.UPLOADS, {"name": name})
-        return Match(routes.BLOB, {"name": name, "digest": last})
+    if kind == "blobs" and last == "uploads":
+        return _uploads(name)
     if kind == "tags" and last == "list":
         return Match(routes.TAGS, {"name": name})
-    if kind == "referrers":
-        return Match(routes.REFERRERS, {"name": name, "digest": last})
+    if kind in _LEAVES:
+        route, variable = _LEAVES[kind]
+        return Match(route, {"name": name, variable: last})
     raise RouteUnknown
+
+
+def _uploads(name: str) -> Match:
+    return Match(routes.UPLOADS, {"name": name})

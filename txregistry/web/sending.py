@@ -6,11 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
-from zope.interface import implementer
-
-from txregistry.errors import ClientDisconnected, StorageFailure
+from txregistry.errors import StorageFailure
 from txregistry.interfaces import IBlobContent, IFileReader, LocalFile
 from txregistry.model.byte_range import ByteRange
 from txregistry.web.blobs import multipart_end, multipart_length, part_head
@@ -49,35 +45,45 @@ async def _send_from_file(
     if local.size != size:
         raise _changed(body.content)
     _begin(request, response, body)
-    for index, range in enumerate(body.ranges):
+    for index, part in enumerate(body.ranges):
         if body.boundary:
-            request.write(part_head(range, size, body.boundary, index == 0))
-        await request.send_file(local.file, range.first, range.length)
+            request.write(part_head(part, size, body.boundary, index == 0))
+        await request.send_file(local.file, part.first, part.length)
     _end(request, body)
 
 
-async def _send_from_reader(
-    request: RegistryRequest, response: Response, body: BlobBody
-) -> None:
+async def _send_from_reader(request: RegistryRequest, response: Response, body: BlobBody) -> None:
     """Send what is not a file of this machine; the first reader is opened before the head goes."""
     size = body.content.descriptor.size
     reader: IFileReader | None = await body.content.reader(body.ranges[0].first)
     _begin(request, response, body)
-    pump = _Pump(request)
     try:
-        for index, range in enumerate(body.ranges):
+        for index, part in enumerate(body.ranges):
             if reader is None:
-                reader = await body.content.reader(range.first)
+                reader = await body.content.reader(part.first)
             if body.boundary:
-                request.write(part_head(range, size, body.boundary, index == 0))
-            await pump.send(reader, range, body.content)
+                request.write(part_head(part, size, body.boundary, index == 0))
+            await _pump(request, reader, part, body.content)
             await reader.close()
             reader = None
     finally:
-        pump.end()
         if reader is not None:
             await reader.close()
     _end(request, body)
+
+
+async def _pump(
+    request: RegistryRequest, reader: IFileReader, part: ByteRange, content: IBlobContent
+) -> None:
+    """Move bytes from storage to the client, as fast as the client takes them."""
+    left = part.length
+    while left:
+        piece = await reader.read(min(left, PIECE))
+        if not piece:
+            raise _changed(content)
+        left -= len(piece)
+        request.write(piece)
+        await request.ready()
 
 
 def _begin(request: RegistryRequest, response: Response, body: BlobBody) -> None:
@@ -86,9 +92,7 @@ def _begin(request: RegistryRequest, response: Response, body: BlobBody) -> None
         length = multipart_length(body.ranges, size, body.boundary)
     else:
         length = body.ranges[0].length
-    request.begin(
-        response.status, [*response.headers, (b"Content-Length", b"%d" % length)]
-    )
+    request.begin(response.status, [*response.headers, (b"Content-Length", b"%d" % length)])
 
 
 def _end(request: RegistryRequest, body: BlobBody) -> None:
@@ -99,50 +103,3 @@ def _end(request: RegistryRequest, body: BlobBody) -> None:
 
 def _changed(content: IBlobContent) -> StorageFailure:
     return StorageFailure(str(content.descriptor.digest), "the blob is not as long as it was")
-
-
-@implementer(IPushProducer)
-class _Pump:
-    """
-    Moves bytes from a reader to a request as fast as the client takes them.
-
-    :param request: where they go; its transport says when to pause.
-    """
-
-    def __init__(self, request: RegistryRequest) -> None:
-        self._request = request
-        self._paused: Deferred[None] | None = None
-        self._stopped = False
-        request.registerProducer(self, True)
-
-    async def send(self, reader: IFileReader, range: ByteRange, content: IBlobContent) -> None:
-        left = range.length
-        while left:
-            piece = await reader.read(min(left, PIECE))
-            if not piece:
-                raise _changed(content)
-            left -= len(piece)
-            if self._stopped:
-                raise ClientDisconnected
-            self._request.write(piece)
-            if self._paused is not None:
-                await self._paused
-
-    def end(self) -> None:
-        if not self._stopped:
-            self._request.unregisterProducer()
-
-    def pauseProducing(self) -> None:
-        if self._paused is None:
-            self._paused = Deferred()
-
-    def resumeProducing(self) -> None:
-        paused, self._paused = self._paused, None
-        if paused is not None and not paused.called:
-            paused.callback(None)
-
-    def stopProducing(self) -> None:
-        self._stopped = True
-        paused, self._paused = self._paused, None
-        if paused is not None and not paused.called:
-            paused.errback(ClientDisconnected())

@@ -54,7 +54,9 @@ def manifest_url(base: str, name: str, digest: Digest) -> bytes:
 
 
 def upload_url(base: str, name: str, id: str) -> bytes:
-    """:return: where an upload goes on; all state is in the path, since some clients drop the query."""
+    """
+    :return: where an upload goes on; all state is in the path, since some clients drop the query.
+    """
     return f"{base}v2/{name}/blobs/uploads/{quote(id, safe='')}".encode("ascii")
 
 
