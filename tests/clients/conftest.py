@@ -19,7 +19,8 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
     """
     A registry for all of these tests, as they may find one: with whatever the others left in it.
 
-    To try the tests, or another registry, set ``TXREGISTRY_TEST_ADDRESS`` to the ``host:port`` of a running one.
+    To try the tests, or another registry, set ``TXREGISTRY_TEST_ADDRESS`` to the ``host:port``
+    of a running one.
     """
     address = os.environ.get("TXREGISTRY_TEST_ADDRESS")
     if address:

@@ -1,5 +1,6 @@
 """
-Tiny images, made here: a tar, its layer, a config, a manifest; and the check that a registry serves one whole.
+Tiny images, made here: a tar, its layer, a config, a manifest; and the check that a registry
+serves one whole.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ from tests.clients.wire import DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST, Wi
 __all__ = [
     "CONFIG",
     "LAYER",
+    "Document",
     "Image",
     "Index",
     "blobs_of",
+    "check_blobs",
     "check_served",
+    "descriptor",
+    "encoded",
     "tar_of",
     "write_layout",
 ]

@@ -37,8 +37,7 @@ def run(
         input=stdin,
         cwd=directory,
         env=_environment(environment),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         timeout=TIMEOUT,
         check=False,
     )

@@ -1,8 +1,8 @@
 """
 A tap in the line between a client and the registry, which keeps what each of the two said.
 
-A test with it can tell that a client really took the way that the test is about: that it sent a range, or tried a
-mount. It passes bytes on as they come and understands none.
+A test with it can tell that a client really took the way that the test is about: that it sent a
+range, or tried a mount. It passes bytes on as they come and understands none.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 import socket
 import threading
+from contextlib import suppress
 from types import TracebackType
+from typing import Self
 
 import attrs
 
@@ -49,12 +51,12 @@ class Tap:
         host, port = address.rsplit(":", 1)
         self._upstream = (host, int(port))
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:{}".format(self._listener.getsockname()[1])
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self._sockets: list[socket.socket] = []
         self._requests: list[bytearray] = []
         self._threads = [threading.Thread(target=self._accept)]
 
-    def __enter__(self) -> Tap:
+    def __enter__(self) -> Self:
         self._threads[0].start()
         return self
 
@@ -67,10 +69,8 @@ class Tap:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._threads[0].join()
         for end in self._sockets:
-            try:
+            with suppress(OSError):  # it may have ended already
                 end.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # it has ended already
         for thread in self._threads[1:]:
             thread.join()
         for end in (self._listener, *self._sockets):

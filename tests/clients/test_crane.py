@@ -28,6 +28,10 @@ def crane(command: str, *arguments: str | Path) -> str:
 
 
 class PushTests:
+    """
+    Images brought in, got out, copied and tagged.
+    """
+
     def test_push_and_pull_a_tarball(self, wire: Wire, repository: str, tmp_path: Path) -> None:
         """
         An image pulled as a tarball can be pushed, and is the same image.
@@ -73,6 +77,10 @@ class PushTests:
 
 
 class ChangeTests:
+    """
+    New images made of those in the registry.
+    """
+
     def test_append(self, wire: Wire, repository: str, tmp_path: Path) -> None:
         """
         A layer appended makes a new image with the old layer below.
@@ -120,7 +128,8 @@ class ChangeTests:
 
     def test_subject(self, wire: Wire, repository: str) -> None:
         """
-        crane, which looks for the referrers API after each push of a subject, doesn't write a fallback tag.
+        crane, which looks for the referrers API after each push of a subject, doesn't write a
+        fallback tag.
         """
         IMAGE.push(wire, repository, "1")
         referrer = Image.of({"hello": b"about it"}, subject=IMAGE.descriptor)
@@ -136,6 +145,10 @@ class ChangeTests:
 
 
 class LookingTests:
+    """
+    What crane shows of a registry.
+    """
+
     def test_ls(self, wire: Wire, repository: str) -> None:
         """
         ``ls`` prints all tags.
@@ -170,6 +183,10 @@ class LookingTests:
 
 
 class DeleteTests:
+    """
+    What is gone, and what stays.
+    """
+
     def test_delete(self, wire: Wire, repository: str) -> None:
         """
         A manifest deleted by its digest is gone, and its tag too.

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
@@ -13,6 +14,7 @@ import pytest
 
 from tests.clients.images import Image, Index, check_served, tar_of
 from tests.clients.programs import beside, run
+from tests.clients.tap import Tap
 from tests.clients.wire import DOCKER_MANIFEST, Wire
 
 pytestmark = [pytest.mark.component("docker"), pytest.mark.component("dockerd")]
@@ -56,18 +58,26 @@ class Docker:
         self("rmi", "--force", *names)
 
 
+@contextmanager
+def engine(home: Path, *more: str) -> Iterator[Docker]:
+    """
+    Run a docker engine that touches neither the machine's network nor another engine's files.
+    """
+    folders = (f"--data-root={home / 'data'}", f"--exec-root={home / 'exec'}")
+    control = (f"--pidfile={home / 'pid'}", f"--host=unix://{home}/socket")
+    alone = ("--iptables=false", "--bridge=none")
+    ready = (home / "socket").exists
+    with beside("dockerd", *folders, *control, *alone, *more, log=home / "log", ready=ready):
+        yield Docker(home)
+
+
 @pytest.fixture(scope="module")
 def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
     """
-    A docker engine that touches neither the machine's network nor another engine's files.
+    The engine of most tests here.
     """
-    home = tmp_path_factory.mktemp("dockerd")
-    folders = (f"--data-root={home / 'data'}", f"--exec-root={home / 'exec'}")
-    control = (f"--pidfile={home / 'pid'}", f"--host=unix://{home}/socket")
-    network = ("--iptables=false", "--bridge=none")
-    socket = home / "socket"
-    with beside("dockerd", *folders, *control, *network, log=home / "log", ready=socket.exists):
-        yield Docker(home)
+    with engine(tmp_path_factory.mktemp("dockerd")) as running:
+        yield running
 
 
 def test_push_and_pull(docker: Docker, wire: Wire, repository: str) -> None:
@@ -165,3 +175,17 @@ def test_missing(docker: Docker, wire: Wire, repository: str) -> None:
     """
     name = f"{wire.address}/{repository}:nothing"
     assert "manifest unknown" in docker("pull", name, fails=True)
+
+
+def test_trap_46_mirror_of_the_hub(wire: Wire, tmp_path: Path) -> None:
+    """
+    An engine that has the registry as its mirror finds the Hub's images in it.
+    """
+    digest = Image.of({"hello": b"mirrored"}).push(wire, "library/mirrored", "1")
+    with (
+        Tap(wire.address) as tap,
+        engine(tmp_path, f"--registry-mirror=http://{tap.address}") as docker,
+    ):
+        assert f"Digest: {digest}" in docker("pull", "mirrored:1")
+        asked = {head.target.partition("?")[0] for head in tap.heads}
+    assert "/v2/library/mirrored/manifests/1" in asked

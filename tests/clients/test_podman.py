@@ -83,6 +83,10 @@ def overlay(tmp_path: Path) -> Iterator[Containers]:
 
 @pytest.mark.component("podman")
 class PodmanTests:
+    """
+    podman on whole images.
+    """
+
     def test_push_and_pull(self, vfs: Containers, wire: Wire, repository: str) -> None:
         """
         A pushed image is served whole, and comes back as the same image.
@@ -101,11 +105,11 @@ class PodmanTests:
         The same image is pushed in OCI's and in Docker's format.
         """
         vfs.make("localhost/it:1", {"hello": b"formats"})
-        for format, media_type in (("oci", MANIFEST), ("v2s2", DOCKER_MANIFEST)):
-            there = f"docker://{wire.address}/{repository}:{format}"
-            vfs.run("podman", "push", INSECURE, f"--format={format}", "localhost/it:1", there)
-            assert wire.manifest(repository, format).header("Content-Type") == media_type
-            check_served(wire, repository, format)
+        for kind, media_type in (("oci", MANIFEST), ("v2s2", DOCKER_MANIFEST)):
+            there = f"docker://{wire.address}/{repository}:{kind}"
+            vfs.run("podman", "push", INSECURE, f"--format={kind}", "localhost/it:1", there)
+            assert wire.manifest(repository, kind).header("Content-Type") == media_type
+            check_served(wire, repository, kind)
 
     def test_manifest_list(self, vfs: Containers, wire: Wire, repository: str) -> None:
         """
@@ -137,8 +141,9 @@ class ZstdChunkedTests:
 
     def files(self) -> dict[str, bytes]:
         """
-        Files that don't compress, so that the pieces are of a size. Always the same: the compressor of podman 4.3
-        gives up with "short write" on some contents, wherever they are pushed to.
+        Files that don't compress, so that the pieces are of a size. Always the same: the
+        compressor of podman 4.3 gives up with "short write" on some contents, wherever they are
+        pushed to.
         """
         generator = random.Random(1)
         return {f"file-{number:02}": generator.randbytes(20_000) for number in range(40)}

@@ -84,7 +84,8 @@ def test_chunked_image(wire: Wire, repository: str, tmp_path: Path) -> None:
 
 def test_copy_with_referrers(regctl: Regctl, wire: Wire, repository: str) -> None:
     """
-    ``--referrers`` and ``--digest-tags`` take along what refers to an index, and its old-style signatures.
+    ``--referrers`` and ``--digest-tags`` take along what refers to an index, and its old-style
+    signatures.
     """
     index = Index((IMAGE, Image.of({"hello": b"two"}, "arm64")))
     index.push(wire, repository, "multi")

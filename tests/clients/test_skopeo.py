@@ -34,6 +34,10 @@ def name_of(wire: Wire, repository: str, tag: str | None = None) -> str:
 
 
 class CopyTests:
+    """
+    Images copied in, out and across, in each format.
+    """
+
     def test_in_and_out_as_oci(self, wire: Wire, repository: str, tmp_path: Path) -> None:
         """
         An OCI layout copied in is served byte for byte, and comes out as it went in.
@@ -50,7 +54,8 @@ class CopyTests:
 
     def test_in_and_out_as_docker(self, wire: Wire, repository: str, tmp_path: Path) -> None:
         """
-        An image converted to Docker's format on its way in is served as such, and goes out to an archive.
+        An image converted to Docker's format on its way in is served as such, and goes out to
+        an archive.
         """
         source = write_layout(tmp_path / "in", IMAGE)
         there = name_of(wire, repository, "1")
@@ -128,6 +133,10 @@ class CopyTests:
 
 
 class LookingTests:
+    """
+    What skopeo shows of a registry.
+    """
+
     def test_list_tags(self, wire: Wire, repository: str) -> None:
         """
         ``list-tags`` prints all tags in order.
@@ -138,7 +147,8 @@ class LookingTests:
 
     def test_inspect(self, wire: Wire, repository: str) -> None:
         """
-        ``inspect`` finds digest, tags, platform and layers; ``--raw`` prints the bytes that were pushed.
+        ``inspect`` finds digest, tags, platform and layers; ``--raw`` prints the bytes that
+        were pushed.
         """
         IMAGE.push(wire, repository, "1")
         name = name_of(wire, repository, "1")
@@ -159,6 +169,10 @@ class LookingTests:
 
 
 class DeleteTests:
+    """
+    What is gone, and what stays.
+    """
+
     def test_delete(self, wire: Wire, repository: str) -> None:
         """
         ``delete`` removes the manifest that a tag names, and with it all of its tags.

@@ -1,9 +1,9 @@
 """
 A small HTTP client for a registry, on :mod:`http.client` alone.
 
-The tests with real programs look at what a program left behind through this client, and send with it what no
-program at hand sends. It shares no code with the registry, and follows nothing, decodes nothing and repeats nothing
-on its own: what is asserted is what came over the wire.
+The tests with real programs look at what a program left behind through this client, and send
+with it what no program at hand sends. It shares no code with the registry, and follows nothing,
+decodes nothing and repeats nothing on its own: what is asserted is what came over the wire.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ import re
 import socket
 from collections.abc import Iterable, Mapping
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import attrs
 
 __all__ = [
-    "MANIFEST",
-    "INDEX",
-    "DOCKER_MANIFEST",
     "DOCKER_LIST",
+    "DOCKER_MANIFEST",
+    "INDEX",
+    "MANIFEST",
     "Answer",
     "Connection",
     "Wire",
     "sha256",
+    "with_query",
 ]
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -116,7 +117,7 @@ class Connection:
         self.socket = socket.create_connection((host, int(port)), timeout)
         self._file = self.socket.makefile("rb", buffering=1 << 16)
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -158,7 +159,7 @@ class Connection:
         Whether the other side has ended the connection; waits for a byte or the end.
         """
         try:
-            return self._file.read(1) == b""
+            return not self._file.read(1)
         except ConnectionResetError:
             return True
 
@@ -248,7 +249,7 @@ class Wire:
         """
         Get a manifest as a modern client does, naming all types.
         """
-        accept = ", ".join((MANIFEST, INDEX, DOCKER_MANIFEST, DOCKER_LIST))
+        accept = f"{MANIFEST}, {INDEX}, {DOCKER_MANIFEST}, {DOCKER_LIST}"
         return self.get(f"/v2/{repository}/manifests/{reference}", {"Accept": accept})
 
     def blob(self, repository: str, digest: str, headers: Headers = ()) -> Answer:
