@@ -1,0 +1,380 @@
+"""
+The power is cut: in whatever state the disk may then be, the daemon starts, everything that
+was acknowledged is whole, everything deleted is gone, and nothing wrong is ever served.
+
+The system calls of a daemon are recorded once, while a client pushes, tags and deletes.  The
+model of :mod:`tests.proofs.disk` says which states they allow at each moment; each is laid
+into a directory and a daemon is asked for everything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from tests.daemon import Daemon
+from tests.proofs.client import MANIFEST, Client, Remote, image
+from tests.proofs.content import KIB, Content, sha256
+from tests.proofs.disk import Directory, Disk, File, Tree, outcomes, tree_of
+from tests.proofs.ledger import (
+    Expectation,
+    Ledger,
+    Recorder,
+    blob,
+    inspect,
+    referrer,
+)
+from tests.proofs.tracing import RECORDING, Call, calls, strace
+
+Scale = Callable[[int, int], int]
+Figure = Callable[[str, object], None]
+
+REPOSITORY = "power/cut"
+CONFIG = Content(7, 300)
+LAYERS = [Content(700 + i, size) for i, size in enumerate((30 * KIB, 90 * KIB, 40_001))]
+UNFINISHED = Content(710, 50 * KIB)
+SENT = 20_000
+
+
+@attrs.define
+class Recording:
+    """
+    A daemon's system calls, and what it had promised meanwhile.
+
+    :param trace: the calls.
+    :param pages: what held while each request was under way.
+    :param payloads: the manifests that were pushed, by their digests.
+    :param upload: the URL of the upload that was left unfinished.
+    :param root: the directory that the calls were about.
+    :param before: what lay there before.
+    """
+
+    trace: list[Call]
+    pages: list[Expectation]
+    payloads: dict[str, bytes]
+    upload: str
+    root: Path
+    before: Tree
+
+    def disk(self, leave_out: Callable[[Call], bool] | None = None) -> Disk:
+        """
+        The model of the disk.
+
+        :param leave_out: the calls that the daemon is to have forgotten.
+        """
+        disk = Disk(self.root, self.before)
+        for call in self.trace:
+            if leave_out is None or not leave_out(call):
+                disk.feed(call)
+        return disk
+
+
+class Story:
+    """
+    What the client does while the daemon is watched.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.ledger = Ledger()
+        self.pages: list[Expectation] = []
+        self.client = Client(address, before=self.note)
+        self.remote = Remote(self.client, REPOSITORY)
+        self.recorder = Recorder(self.remote, self.ledger)
+        self.payloads: dict[str, bytes] = {}
+        self.upload = ""
+
+    def note(self) -> None:
+        """
+        Note what holds while the next request is under way.
+        """
+        self.pages.append(self.ledger.page())
+
+    def tell(self) -> None:
+        """
+        Push blobs in all ways, push and tag manifests, move tags, delete everything once.
+        """
+        remote, record = self.remote, self.recorder
+        one, two, three = LAYERS
+        record.push(CONFIG.digest, lambda: remote.push(CONFIG))
+        record.push(one.digest, lambda: remote.push(one))
+        record.push(two.digest, lambda: remote.push_chunked(two))
+        record.push(three.digest, lambda: remote.push_in_pieces(three, 16 * KIB))
+        first = self.put(image(CONFIG, [one, two]), "latest")
+        self.put(image(CONFIG, [one], note="untagged"))
+        self.upload = remote.append(remote.start(), UNFINISHED, 0, SENT).location
+        second = self.put(image(CONFIG, [three]), "latest")
+        self.put(image(CONFIG, [one, two]), "old")
+        self.put_referrer(second, "signature")
+        attestation = self.put_referrer(second, "attestation")
+        self.mount(two, "power/mounted")
+        record.delete_tag("old")
+        record.delete_manifest(first)
+        record.delete_manifest(attestation)
+        record.delete_blob(one.digest)
+        record.push(one.digest, lambda: remote.push_chunked(one))
+        record.delete_blob(three.digest)
+        self.client.request("DELETE", remote.start()).expect(204)
+        self.put(image(CONFIG, [one, two]), "latest")
+        self.note()
+
+    def put(self, payload: bytes, name: str | None = None) -> str:
+        """
+        Push a manifest, by a tag or by its digest.
+        """
+        digest = self.recorder.put_manifest(payload, name)
+        self.payloads[digest] = payload
+        return digest
+
+    def put_referrer(self, subject: str, kind: str) -> str:
+        """
+        Push a manifest that refers to another.
+        """
+        described = {"mediaType": MANIFEST, "digest": subject, "size": 1}
+        document = json.loads(image(CONFIG, [], note=kind)) | {"subject": described}
+        payload = json.dumps(document).encode()
+        digest = sha256(payload)
+        with self.ledger.changing((referrer(REPOSITORY, subject, digest), digest)):
+            return self.put(payload)
+
+    def mount(self, content: Content, repository: str) -> None:
+        """
+        Let another repository have a blob too.
+        """
+        target = f"/v2/{repository}/blobs/uploads/?mount={content.digest}&from={REPOSITORY}"
+        with self.ledger.changing((blob(repository, content.digest), content.digest)):
+            self.client.request("POST", target).expect(201)
+
+
+@pytest.fixture(scope="module")
+def recorded(component: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    """
+    The system calls of a daemon while it was told the story.
+    """
+    component("strace")
+    directory = tmp_path_factory.mktemp("recorded")
+    root = directory / "storage"
+    root.mkdir()
+    daemon = Daemon(directory, root=root).start()
+    try:
+        story = Story(daemon.host)
+        before = tree_of(root)
+        with strace(daemon.pid, directory / "calls", *RECORDING), story.client:
+            story.tell()
+        after = tree_of(root)
+    finally:
+        daemon.stop()
+    trace = calls(directory / "calls")
+    result = Recording(trace, story.pages, story.payloads, story.upload, root, before)
+    model = result.disk()
+    assert len(model.answers) == len(story.pages) - 1
+    end = trace[-1].end
+    assert model.tree(end, dict.fromkeys(model.pending(end))) == after
+    return result
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[Path]:
+    """
+    A directory in memory, where there is one: states are many, and need no disk.
+    """
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    directory = memory / f"txregistry-{os.getpid()}"
+    directory.mkdir()
+    yield directory
+    shutil.rmtree(directory)
+
+
+@attrs.frozen
+class State:
+    """
+    A state of the disk after the power was cut.
+
+    :param answers: how many responses had begun to be sent.
+    """
+
+    moment: int
+    answers: int
+    tree: Tree
+
+    @property
+    def identity(self) -> bytes:
+        """
+        The same for states that are the same.
+        """
+        running = hashlib.sha256(str(self.answers).encode())
+        for path, data in sorted(self.tree.items()):
+            running.update(repr((path, data)).encode())
+        return running.digest()
+
+
+def states(disk: Disk, chance: random.Random, recent: int) -> Iterator[State]:
+    """
+    The states that a disk may be in, at each moment, none of them twice.
+    """
+    seen = set()
+    for moment in sorted(disk.moments):
+        answers = sum(answer <= moment for answer in disk.answers)
+        for survivors in outcomes(disk.pending(moment), chance, recent):
+            state = State(moment, answers, disk.tree(moment, survivors))
+            if state.identity not in seen:
+                seen.add(state.identity)
+                yield state
+
+
+class Court:
+    """
+    Lays states into the directory of a daemon and sees what it makes of them.
+    """
+
+    def __init__(self, recorded: Recording, daemon: Daemon) -> None:
+        self.recorded = recorded
+        self.daemon = daemon
+        self.contents = {content.digest: content for content in (CONFIG, *LAYERS)}
+
+    def judge(self, state: State) -> list[str]:
+        """
+        Ask the daemon for everything, then do everything again.
+
+        :return: what is wrong.
+        """
+        self.lay(state.tree)
+        expectation = self.recorded.pages[state.answers]
+        with Client(self.daemon.host) as client:
+            wrong = inspect(client, expectation).violations
+            wrong += self.continue_upload(client)
+            wrong += self.repeat(client)
+        return [f"line {state.moment}, {state.answers} answers: {text}" for text in wrong]
+
+    def lay(self, tree: Tree) -> None:
+        """
+        Put a state in the place of the one before.
+        """
+        root = self.daemon.root
+        fresh = root.with_name("fresh")
+        fresh.mkdir()
+        for path, data in tree.items():
+            if data is None:
+                (fresh / path).mkdir()
+            else:
+                (fresh / path).write_bytes(data)
+        if root.exists():
+            root.rename(root.with_name("judged"))
+            shutil.rmtree(root.with_name("judged"))
+        fresh.rename(root)
+
+    def continue_upload(self, client: Client) -> list[str]:
+        """
+        Go on with the unfinished upload, if it is there: what comes of it must be right.
+        """
+        remote = Remote(client, REPOSITORY)
+        status = client.request("GET", self.recorded.upload)
+        if status.status == 404:
+            return []
+        if status.status != 204 or status.offset > UNFINISHED.size:
+            return [f"unfinished upload: {status}"]
+        committed = remote.commit(status.location, UNFINISHED, status.offset)
+        pulled = remote.pull(UNFINISHED.digest)
+        expected = {201: (200, UNFINISHED.digest), 400: (404, pulled[1])}
+        if pulled != expected.get(committed.status):
+            return [f"unfinished upload with {status.offset} bytes: {committed}, then {pulled}"]
+        return []
+
+    def repeat(self, client: Client) -> list[str]:
+        """
+        Push everything that was ever pushed again: it must be there afterwards.
+        """
+        remote = Remote(client, REPOSITORY)
+        wrong = []
+        for content in self.contents.values():
+            pushed = remote.push(content).status
+            if (pushed, *remote.pull(content.digest)) != (201, 200, content.digest):
+                wrong.append(f"blob {content.digest}: can't be pushed again")
+        for digest, payload in self.recorded.payloads.items():
+            pushed = remote.put_manifest(digest, payload).status
+            pulled = remote.get_manifest(digest)
+            if (pushed, pulled.status, pulled.body) != (201, 200, payload):
+                wrong.append(f"manifest {digest}: can't be pushed again: {pushed}, {pulled}")
+        return wrong
+
+
+@pytest.fixture
+def court(recorded: Recording, scratch: Path, tmp_path: Path) -> Iterator[Court]:
+    """
+    A court with a running daemon.
+    """
+    root = scratch / "storage"
+    root.mkdir()
+    daemon = Daemon(tmp_path / "judge", root=root).start()
+    yield Court(recorded, daemon)
+    daemon.stop()
+    assert daemon.troubles() == []
+
+
+class PowerCutTests:
+    """
+    What was acknowledged survives.
+    """
+
+    @pytest.mark.timeout(240)
+    def test_states(self, court: Court, recorded: Recording, scale: Scale, figure: Figure) -> None:
+        """
+        In every state that a power cut may leave, everything acknowledged is whole, what was
+        deleted is gone, and everything can be done again.
+        """
+        disk = recorded.disk()
+        chance = random.Random(7)
+        possible = list(states(disk, chance, scale(1, 8)))
+        judged = possible[:: scale(1 + len(possible) // 400, 1)]
+        wrong = [text for state in judged for text in court.judge(state)]
+        assert wrong == []
+        figure("system calls recorded", len(recorded.trace))
+        figure("moments at which the power is cut", len(disk.moments))
+        figure("states judged, all different", len(judged))
+
+    def test_starts(self, court: Court, recorded: Recording, scale: Scale, figure: Figure) -> None:
+        """
+        In every such state the daemon starts.
+        """
+        possible = list(states(recorded.disk(), random.Random(8), 1))
+        started = random.Random(8).sample(possible, scale(6, 100))
+        for state in started:
+            court.daemon.stop()
+            court.lay(state.tree)
+            court.daemon.start()
+            assert court.judge(state) == []
+        figure("starts in such states", len(started))
+
+
+class JudgeTests:
+    """
+    The proof finds what it looks for: the daemon is made to forget a kind of syncing.
+    """
+
+    @pytest.mark.parametrize("kind", ["files", "directories", "blob directories"])
+    def test_forgotten(self, court: Court, recorded: Recording, kind: str) -> None:
+        """
+        Without syncing files, or directories, something acknowledged is lost.
+        """
+        honest = recorded.disk()
+
+        def forgotten(call: Call) -> bool:
+            node = honest.synced.get(call)
+            if node is None or kind == "files":
+                return isinstance(node, File)
+            name = call.descriptors[0][1]
+            return isinstance(node, Directory) and (kind == "directories" or "/blobs/" in name)
+
+        disk = recorded.disk(leave_out=forgotten)
+        possible = states(disk, random.Random(9), 0)
+        assert any(court.judge(state) for state in possible)
