@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import json
 import re
+import ssl
 import threading
 from collections.abc import Iterator
 
@@ -829,9 +830,12 @@ class TransportTests:
         A client that tries TLS first is told at once, in HTTP or by the end of the connection,
         that there is none.
         """
-        hello = bytes.fromhex("16030100c8010000c40303") + bytes(100) + bytes.fromhex("00") * 100
+        outgoing = ssl.MemoryBIO()
+        client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing)
+        with pytest.raises(ssl.SSLWantReadError):
+            client.do_handshake()
         with wire.connect(timeout=5) as connection:
-            connection.send(hello)
+            connection.send(outgoing.read())
             first = connection.socket.recv(5)
         assert first in (b"HTTP/", b"")
         wire.get("/v2/").expect(200)

@@ -24,13 +24,13 @@ def run(
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
     directory: Path | None = None,
-    fails: bool = False,
+    fails: bool | None = False,
 ) -> str:
     """
     Run a program to its end and return what it printed, errors last.
 
     :param environment: what to add to this process's environment.
-    :param fails: that it must fail; otherwise it must not.
+    :param fails: whether it must fail, where ``None`` leaves both open.
     """
     done = subprocess.run(
         [str(word) for word in command],
@@ -42,8 +42,8 @@ def run(
         check=False,
     )
     output = done.stdout.decode() + done.stderr.decode()
-    ended_well = done.returncode == 0
-    assert ended_well is not fails, f"{command} ended with {done.returncode}:\n{output}"
+    failed = done.returncode != 0
+    assert fails in (None, failed), f"{command} ended with {done.returncode}:\n{output}"
     return output
 
 
