@@ -1,0 +1,161 @@
+"""
+The body of a request as a stream.
+
+Nothing is read ahead of the first :meth:`RequestBody.read` but what came along with the head.
+From then on what comes is buffered up to a limit; beyond it the client has to wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+
+from txregistry.deferreds import deferred
+from txregistry.errors import BodyInvalid, ContentTooLarge
+from txregistry.interfaces import IByteStream
+
+
+@implementer(IByteStream)
+class RequestBody:
+    """
+    The bytes that a client sends after the head of its request.
+
+    :param length: how many there will be, if that was said.
+    :param wanted: called when somebody starts to wait for more, and when room was made for it.
+
+    :ivar received: how many bytes have come so far, read or not.
+    :ivar buffered: how many of them nobody has read yet.
+    :ivar started: whether anybody has begun to read.
+    :ivar awaited: whether somebody waits for more now.
+    """
+
+    __slots__ = (
+        "_discarded",
+        "_ended",
+        "_error",
+        "_pieces",
+        "_waiting",
+        "_wanted",
+        "buffered",
+        "length",
+        "received",
+        "started",
+    )
+
+    def __init__(self, length: int | None, wanted: Callable[[], None]) -> None:
+        self.length = length
+        self.received = 0
+        self.buffered = 0
+        self.started = False
+        self._wanted = wanted
+        self._pieces: list[bytes] = []
+        self._ended = length == 0
+        self._error: Exception | None = None
+        self._waiting: Deferred[bytes] | None = None
+        self._discarded = False
+
+    @property
+    def awaited(self) -> bool:
+        return self._waiting is not None
+
+    def read(self) -> Deferred[bytes]:
+        """
+        Take all that is buffered, or wait for the next bytes.  One read at a time.
+
+        :return: fires with some bytes, or with ``b""`` at the end and ever after.  It may be
+            cancelled; what comes later is left to the next read.
+        :raises ClientDisconnected: if the client went away before the end.
+        :raises BodyInvalid: if the framing is broken.
+        :raises RequestTimeout: if the client sends nothing for too long.
+        """
+        if self._waiting is not None:
+            raise RuntimeError("the body is being read already")
+        self.started = True
+        if self.buffered:
+            data = self._take()
+            self._wanted()
+            return succeed(data)
+        if self._error is not None:
+            return fail(self._error)
+        if self._ended:
+            return succeed(b"")
+        waiting: Deferred[bytes] = Deferred(self._forget)
+        self._waiting = waiting
+        self._wanted()
+        return waiting
+
+    @deferred
+    async def read_all(self, limit: int) -> bytes:
+        """
+        Read to the end.
+
+        :param limit: the most bytes that are accepted.
+        :return: fires with all bytes.
+        :raises ContentTooLarge: if there are more, as soon as that is known.  What
+            :meth:`read` raises is raised here too.
+        """
+        if self.length is not None and self.length > limit:
+            raise ContentTooLarge(limit)
+        pieces = []
+        left = limit
+        while piece := await self.read():
+            left -= len(piece)
+            if left < 0:
+                raise ContentTooLarge(limit)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    # what the channel calls
+
+    def feed(self, pieces: list[bytes]) -> None:
+        """
+        Take what has come.
+
+        :param pieces: not empty, nor is one of them.
+        """
+        size = sum(map(len, pieces))
+        self.received += size
+        if self._discarded:
+            return
+        self.buffered += size
+        self._pieces += pieces
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            waiting.callback(self._take())
+
+    def end(self) -> None:
+        """Know that this was all."""
+        self._ended = True
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            waiting.callback(b"")
+
+    def fail(self, error: Exception) -> None:
+        """
+        Know that the rest won't come.
+
+        :param error: what a reader gets after all that came before.
+        """
+        if self._ended or self._error is not None:
+            return
+        self._error = error
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            waiting.errback(error)
+
+    def discard(self) -> None:
+        """Drop what is buffered and what comes: the request has been answered."""
+        self._discarded = True
+        self._pieces = []
+        self.buffered = 0
+        self.fail(BodyInvalid("the request was answered before its body was read"))
+
+    def _take(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        self.buffered = 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _forget(self, waiting: Deferred[bytes]) -> None:
+        self._waiting = None

@@ -1,0 +1,471 @@
+"""
+Our end of an HTTP/1.1 connection (RFC 9112).
+
+A request is dispatched as soon as its head is complete.  What comes after it feeds the request's
+body, and the end of the message only ends that stream.  The next request of the connection is
+looked at when the answer to this one has been sent: until then its bytes wait, a few here and the
+rest with the client.
+
+Where a connection stands is told by four attributes: ``_request`` (being answered), ``_framing``
+(of a body that has not come to its end), ``_broken`` (nothing that comes can be understood any
+more) and ``_lingering`` (the last answer has been sent).
+"""
+# Most methods of Twisted's transports and requests have no types.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress, ISSLTransport
+from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel
+
+from txregistry.errors import BodyInvalid, ClientDisconnected, RegistryError, RequestTimeout
+from txregistry.web.body import RequestBody
+from txregistry.web.framing import Chunked, Framing, Sized
+from txregistry.web.head import check_beginning, parse_head
+from txregistry.web.request import RegistryRequest, head_bytes
+from txregistry.web.transport import StreamTransport, copy_file
+
+if TYPE_CHECKING:
+    from txregistry.web.site import RegistrySite
+
+AT_ONCE: Final = 32
+"""How many pipelined requests are answered before other connections have their turn."""
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+NO_BODY: Final = RequestBody(0, lambda: None)
+"""The body while there is no request."""
+
+
+class RegistryChannel(HTTPChannel):
+    """
+    Reads requests from a connection, one after the other, and writes their answers.
+
+    :param site: whose connection it is.
+    """
+
+    log = Logger()
+
+    _request: RegistryRequest | None = None
+    _body = NO_BODY
+    _framing: Framing | None = None
+    _broken = False
+    _lingering = False
+    _linger_end = inf
+
+    _held = b""  # what came and has not been looked at
+    _scanned = 0  # how much of it is known not to complete a head
+    _taking = False
+    _later = False
+    _reading = True
+    _registered = False
+    _continue = False  # whether the client waits for 100
+    _counted = 0  # what the site knows to be buffered here
+
+    _deadline = inf
+    _progress = 0
+    _resumed = 0
+    _stalled_since = inf
+    _unblocked: Deferred[None] | None = None
+
+    def __init__(self, site: RegistrySite) -> None:
+        self.site = site
+        self.factory = site
+
+    # the connection
+
+    def connectionMade(self) -> None:
+        transport = cast(Any, self.transport)
+        self._stream = transport if isinstance(transport, StreamTransport) else None
+        self.peer: IAddress = transport.getPeer()
+        self.host: IAddress = transport.getHost()
+        self._secure = ISSLTransport.providedBy(transport)
+        transport.registerProducer(self, True)
+        self._registered = True
+        self.site.opened(self)
+        self._deadline = self.site.now + self.site.limits.head_time
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._broken = True
+        self._held = b""
+        self._deadline = self._stalled_since = inf
+        self.site.closed(self)
+        request, self._request = self._request, None
+        body, self._body = self._body, NO_BODY
+        self._count_buffered()
+        if self._framing is not None:
+            self._framing = None
+            body.fail(ClientDisconnected())
+        if self._unblocked is not None:
+            unblocked, self._unblocked = self._unblocked, None
+            unblocked.errback(ClientDisconnected())
+        if request is not None:
+            request.connectionLost(reason)
+            self.site.finished(request)
+
+    def abort(self) -> None:
+        """Let the client see that something is incomplete."""
+        cast(Any, self.transport).abortConnection()
+
+    def give_up(self) -> None:
+        """Read nothing more than what has been read, and close after the next answer."""
+        self._broken = True
+
+    def close_idle(self) -> None:
+        """Close, if there is nothing to wait for."""
+        if self._request is None and self._framing is None and not self._held:
+            self.loseConnection()
+
+    def isSecure(self) -> bool:
+        return self._secure
+
+    # reading
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._broken or self._lingering:
+            if self._lingering:
+                now = self.site.now
+                self._deadline = min(now + self.site.limits.linger_idle, self._linger_end)
+            return
+        if self._held:
+            data = self._held + data
+        if self._taking or self._later:
+            self._held = data
+        else:
+            self._take(data)
+        if self._held and len(self._held) > self.site.limits.pipelined:
+            self._flow()
+
+    def _take(self, data: bytes) -> None:
+        """Go through what came as far as possible now, and hold the rest."""
+        self._taking = True
+        turns = AT_ONCE
+        try:
+            while data:
+                if self._broken or self._lingering:
+                    data = b""
+                elif self._framing is not None:
+                    data = self._take_body(self._framing, data)
+                elif self._request is not None or self._waitingForTransport:
+                    break
+                elif not turns:
+                    self._later = True
+                    self.site.clock.callLater(0, self._take_later)
+                    break
+                else:
+                    turns -= 1
+                    before = data
+                    data = self._take_head(data)
+                    if data is before:
+                        break
+        except RegistryError as error:
+            data = b""
+            self._refuse(error)
+        finally:
+            self._taking = False
+        self._held = data
+
+    def _take_later(self) -> None:
+        self._later = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Look at what was held."""
+        if self._held and not self._taking and not self._later:
+            held, self._held = self._held, b""
+            self._take(held)
+        self._flow()
+
+    def _take_head(self, data: bytes) -> bytes:
+        """
+        Read a head and dispatch its request.
+
+        :return: what comes after it; ``data`` itself if it is not complete.
+        """
+        limits = self.site.limits
+        # RFC 9112 §2.2: an empty line before a request is ignored.
+        start = 2 if data.startswith(b"\r\n") else 0
+        end = data.find(b"\r\n\r\n", max(start, self._scanned - 3)) + 4
+        if end < 4:
+            check_beginning(data[start:], max(0, self._scanned - start), limits)
+            if not self._scanned:
+                self._deadline = min(self._deadline, self.site.now + limits.head_time)
+            self._scanned = len(data)
+            return data
+        self._scanned = 0
+        if end == len(data) and not start:
+            raw, data = data, b""
+        else:
+            raw, data = data[start:end], data[end:]
+        head = parse_head(raw, limits)
+        body = self._body = RequestBody(head.length, self._wanted)
+        request = self._request = RegistryRequest(self, head, body)
+        self._continue = head.expects_continue
+        self._deadline = inf
+        if head.length != 0:
+            self._framing = Chunked(limits) if head.length is None else Sized(head.length)
+            if data:
+                data = self._take_body(self._framing, data)
+        request.dispatch()
+        return data
+
+    def _take_body(self, framing: Framing, data: bytes) -> bytes:
+        """
+        Feed the body.
+
+        :return: what comes after it.
+        """
+        body = self._body
+        pieces: list[bytes] = []
+        error: BodyInvalid | None = None
+        try:
+            data = framing.take(data, pieces)
+        except BodyInvalid as broken:
+            error = broken
+            data = b""
+            self._broken = True
+        ended = framing.ended
+        if ended:
+            self._framing = None
+        if pieces:
+            self._continue = False
+            body.feed(pieces)
+        if error is not None:
+            body.fail(error)
+        elif ended:
+            body.end()
+        if self._request is None and (self._broken or ended):
+            self._answered()
+        elif self._request is None:
+            self._deadline = self.site.now + self.site.limits.linger_idle
+        else:
+            self._await_body()
+        return data
+
+    def _wanted(self) -> None:
+        """Called by the body when somebody wants to read."""
+        request = self._request
+        if request is None:
+            return
+        if self._continue and self._body.awaited:
+            # RFC 9110 §10.1.1: needless once some of the content has come.
+            self._continue = False
+            if not request.startedWriting:
+                self.write(CONTINUE)
+        self._await_body()
+
+    def _await_body(self) -> None:
+        """Set the time limit for the next piece, and let it come if there is room for it."""
+        waits = self._body.awaited and self._framing is not None and not self._broken
+        self._deadline = self.site.now + self.site.limits.body_idle if waits else inf
+        self._count_buffered()
+        self._flow()
+
+    def _count_buffered(self) -> None:
+        buffered = self._body.buffered
+        self.site.buffered += buffered - self._counted
+        self._counted = buffered
+
+    def _flow(self) -> None:
+        """Read from the connection, or let the client wait."""
+        reading = self._has_room()
+        if reading != self._reading:
+            self._reading = reading
+            transport = cast(Any, self.transport)
+            if reading:
+                transport.resumeProducing()
+            else:
+                transport.pauseProducing()
+
+    def _has_room(self) -> bool:
+        if self._broken or self._lingering:
+            return True  # what comes is dropped
+        limits = self.site.limits
+        if self._framing is None:
+            waits = self._request is not None or self._waitingForTransport or self._later
+            return not waits or len(self._held) <= limits.pipelined
+        body = self._body
+        if not body.buffered:
+            return True
+        if not body.started or self.site.buffered >= limits.body_buffers:
+            return False
+        return body.buffered < limits.body_buffer
+
+    # answering
+
+    def may_keep(self, request: RegistryRequest) -> bool:
+        """
+        :return: whether the connection can be kept after an answer that begins now (RFC 9112
+            §9.3).  An unread body is in the way, unless little of it is left.
+        """
+        if self._broken or self.site.draining or not request.head.persistent:
+            return False
+        framing = self._framing
+        if framing is None:
+            return True
+        if self._continue:
+            return False  # RFC 9110 §10.1.1: nobody knows whether the body will still come
+        return framing.is_exact and framing.left <= self.site.limits.drain
+
+    def ready(self) -> Deferred[None]:
+        """
+        Wait until the client has taken most of what was written.
+        """
+        if not self._waitingForTransport:
+            return succeed(None)
+        if self._unblocked is None:
+            self._unblocked = Deferred(self._forget_unblocked)
+        return self._unblocked
+
+    def _forget_unblocked(self, _: Deferred[None]) -> None:
+        self._unblocked = None
+
+    def send_file(self, file: BinaryIO, offset: int, count: int) -> Deferred[None]:
+        """
+        Send a part of a file, by the kernel where that is possible.
+        """
+        if self._stream is not None:
+            return self._stream.send_file(file, offset, count)
+        return copy_file(self.site.threads, file, offset, count, self)
+
+    def requestDone(self, request: RegistryRequest) -> None:
+        self._request = None
+        self.site.finished(request)
+        if not request.kept or self._broken or self.site.draining:
+            self._close()
+        elif self._framing is None:
+            self._answered()
+        else:
+            self._body.discard()
+            self._count_buffered()
+            self._deadline = self.site.now + self.site.limits.linger_idle
+        self._go_on()
+
+    def _answered(self) -> None:
+        """Be ready for the next request, whose predecessor has come and was answered."""
+        self._body = NO_BODY
+        self._count_buffered()
+        if self._broken:
+            self._close()
+        else:
+            self._deadline = self.site.now + self.site.limits.keep_alive
+
+    def _refuse(self, error: RegistryError) -> None:
+        """Answer what is no request, and close."""
+        self.log.debug("refused: {error}", error=error)
+        self._broken = True
+        status, headers, body = self.site.render_error(error)
+        lines = [self.site.date]
+        lines += [b"%b: %b\r\n" % field for field in headers]
+        lines.append(b"Content-Length: %d\r\nConnection: close\r\n" % len(body))
+        self.write(head_bytes(status, lines) + body)
+        self._close()
+
+    # ending
+
+    def loseConnection(self) -> None:
+        self._unregister()
+        cast(Any, self.transport).loseConnection()
+
+    def _unregister(self) -> None:
+        """Stop being asked to wait: a producer that waits keeps a transport from closing."""
+        if self._registered:
+            self._registered = False
+            cast(Any, self.transport).unregisterProducer()
+
+    def _close(self) -> None:
+        """
+        Close when everything has been sent.
+
+        Where the client may still be sending, only our side is closed at first and what comes is
+        dropped: closed at once, the kernel would reset the connection, and the client might never
+        see its answer (RFC 9112 §9.6).
+        """
+        unread = self._framing is not None or self._broken
+        self._lingering = True
+        self._framing = None
+        self._held = b""
+        self._body.discard()
+        self._body = NO_BODY
+        self._count_buffered()
+        lose_write = getattr(self.transport, "loseWriteConnection", None)
+        if not unread or lose_write is None:
+            self._deadline = inf
+            self.loseConnection()
+            return
+        limits = self.site.limits
+        self._linger_end = self.site.now + limits.linger_time
+        self._deadline = self.site.now + limits.linger_idle
+        self._unregister()
+        lose_write()
+        self._flow()
+
+    # time
+
+    def tick(self, now: float) -> None:
+        """
+        See whether anything takes too long.
+
+        :param now: in seconds.
+        """
+        if now >= self._deadline:
+            self._deadline = inf
+            self._timed_out()
+        stream = self._stream
+        if stream is None:
+            self._see_progress(now, self._waitingForTransport, self._resumed)
+            return
+        self._see_progress(now, stream.blocked, stream.progress)
+        if not self._reading and stream.has_failed():
+            self.abort()
+
+    def _timed_out(self) -> None:
+        if self._request is not None:
+            if self._body.awaited:
+                self._broken = True
+                self._body.fail(RequestTimeout())
+        elif self._held and not self._lingering:
+            self._held = b""
+            self._refuse(RequestTimeout())
+        else:
+            self.loseConnection()
+
+    def _see_progress(self, now: float, blocked: bool, progress: int) -> None:
+        """Abort the connection if the client has taken nothing for too long."""
+        if not blocked:
+            self._stalled_since = inf
+        elif progress != self._progress or self._stalled_since == inf:
+            self._progress = progress
+            self._stalled_since = now
+        elif now - self._stalled_since >= self.site.limits.write_idle:
+            self.log.debug("a client takes nothing: {peer}", peer=self.peer)
+            self.abort()
+
+    # what the transport calls when it has enough, and when it wants more
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        super().registerProducer(producer, streaming)
+        if self._waitingForTransport and self._requestProducer is not None:
+            self._requestProducer.pauseProducing()
+
+    def pauseProducing(self) -> None:
+        self._waitingForTransport = True
+        if self._requestProducer is not None:
+            self._requestProducer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._waitingForTransport = False
+        self._resumed += 1
+        if self._requestProducer is not None:
+            self._requestProducer.resumeProducing()
+        if self._unblocked is not None:
+            unblocked, self._unblocked = self._unblocked, None
+            unblocked.callback(None)
+        self._go_on()

@@ -1,0 +1,56 @@
+"""
+How many connections there are, and what happens when there are too many.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Pausable(Protocol):
+    """A port, as far as it matters here."""
+
+    def startReading(self) -> None: ...
+
+    def stopReading(self) -> None: ...
+
+
+class Connections:
+    """
+    Counts the connections of some ports, which stop accepting when there are too many: who
+    comes then waits in the kernel's queue and costs nothing here.
+
+    :param limit: how many there may be at once.
+
+    :ivar count: how many there are.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.count = 0
+        self._paused: set[Pausable] = set()
+
+    @property
+    def room(self) -> int:
+        """How many more there may be."""
+        return self.limit - self.count
+
+    def opened(self) -> None:
+        """Count one more."""
+        self.count += 1
+
+    def closed(self) -> None:
+        """Count one less, and let ports accept again."""
+        self.count -= 1
+        paused, self._paused = self._paused, set()
+        for port in paused:
+            port.startReading()
+
+    def pause(self, port: Pausable) -> None:
+        """Let a port wait until there is room."""
+        port.stopReading()
+        self._paused.add(port)
+
+    def forget(self, port: Pausable) -> None:
+        """Let a port wait no more: it is closed."""
+        self._paused.discard(port)

@@ -1,0 +1,182 @@
+"""
+Ports whose connections have our transports: TCP, unix and inherited sockets.
+"""
+# Most methods of Twisted's transports and requests have no types.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from typing import Any, Final, cast
+
+from twisted.internet import tcp, unix
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.internet.protocol import ServerFactory
+
+from txregistry.deferreds import Threads
+from txregistry.web.connections import Connections
+from txregistry.web.site import RegistrySite
+from txregistry.web.transport import TCPTransport, UNIXTransport, to_address
+
+BACKLOG: Final = 1024
+ANY: Final = "::"
+_NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
+
+
+class _Accepting(tcp.Port):
+    """
+    What our ports add to Twisted's.
+    """
+
+    threads: Threads
+    connections: Connections
+
+    def doRead(self) -> None:
+        room = self.connections.room
+        if room > 0:
+            self.numberAccepts = min(self.numberAccepts, room)
+            super().doRead()
+        if self.connections.room <= 0:
+            self.connections.pause(self)
+
+
+class TCPPort(_Accepting):
+    """
+    A TCP port.  One that is bound to ``::`` takes IPv4 connections too.
+    """
+
+    transport = TCPTransport
+
+    def createInternetSocket(self) -> socket.socket:  # noqa: N802 - Twisted's name
+        created: socket.socket = super().createInternetSocket()
+        if self.addressFamily == socket.AF_INET6 and self.interface == ANY:
+            created.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        return created
+
+    def _buildAddr(self, address: tuple[Any, ...]) -> IPv4Address | IPv6Address:  # noqa: N802
+        return to_address(address)
+
+    def getHost(self) -> IPv4Address | IPv6Address:
+        return to_address(self.socket.getsockname())
+
+    def connectionLost(self, reason: Any) -> None:
+        self.connections.forget(self)
+        super().connectionLost(reason)
+
+
+class UNIXPort(unix.Port, _Accepting):
+    """
+    A unix socket.  Its file is ours to make and to remove, unless it was inherited.
+    """
+
+    transport = UNIXTransport
+    _inherited = False
+
+    def startListening(self) -> None:
+        if self._preexistingSocket is None:
+            _remove_stale(self._bindPath)
+            super().startListening()
+            return
+        self._inherited = True
+        self._shouldShutdown = False
+        self.socket, self._preexistingSocket = self._preexistingSocket, None
+        self.fileno = self.socket.fileno  # type: ignore[method-assign]  # Twisted's own way
+        cast(ServerFactory, self.factory).doStart()
+        self.connected = True
+        self.numberAccepts = 100
+        self.startReading()
+
+    def connectionLost(self, reason: Any) -> None:
+        self.connections.forget(self)
+        if self._inherited or not os.path.exists(self._bindPath):
+            tcp.Port.connectionLost(self, reason)  # Twisted's for unix removes the file
+        else:
+            super().connectionLost(reason)
+
+
+def listen_tcp(
+    reactor: Any, host: str, port: int, site: RegistrySite, backlog: int = BACKLOG
+) -> IListeningPort:
+    """
+    Listen on a TCP port.
+
+    :param reactor: that watches it.
+    :param host: an address of this machine or its name; ``""`` is all of them, by IPv6 and IPv4
+        in one socket, or by IPv4 alone where there is no IPv6.
+    :param port: its number, or 0 to let the system choose.
+    :param site: what is served.
+    :param backlog: how many connections may wait to be accepted.
+    :raises CannotListenError: if it is taken, or may not be had.
+    """
+    try:
+        return _start(TCPPort(port, site, backlog, host or ANY, reactor), site)
+    except CannotListenError as error:
+        if host or getattr(error.socketError, "errno", None) not in _NO_IPV6:
+            raise
+    return _start(TCPPort(port, site, backlog, "", reactor), site)
+
+
+def listen_unix(
+    reactor: Any, path: str, site: RegistrySite, mode: int = 0o666, backlog: int = BACKLOG
+) -> IListeningPort:
+    """
+    Listen on a unix socket.  A file that a killed process left there is replaced.
+
+    :param reactor: that watches it.
+    :param path: of its file.
+    :param site: what is served.
+    :param mode: the permissions of the file.
+    :param backlog: how many connections may wait to be accepted.
+    :raises CannotListenError: if somebody listens there, or there is a file of another kind.
+    """
+    return _start(UNIXPort(os.fsencode(path), site, backlog, mode, reactor), site)
+
+
+def listen_inherited(reactor: Any, descriptor: int, site: RegistrySite) -> IListeningPort:
+    """
+    Listen on a socket that somebody else has made: systemd, or the process that started us.
+
+    :param reactor: that watches it.
+    :param descriptor: of a TCP or unix socket that listens already.  It is copied, and left open.
+    :param site: what is served.
+    """
+    with socket.socket(fileno=os.dup(descriptor)) as inherited:
+        inherited.setblocking(False)
+        family = inherited.family
+    port: _Accepting
+    if family == socket.AF_UNIX:
+        port = UNIXPort._fromListeningDescriptor(reactor, descriptor, site)  # noqa: SLF001
+    else:
+        port = TCPPort._fromListeningDescriptor(  # noqa: SLF001  # adoptStreamPort's own way
+            reactor, descriptor, family, site
+        )
+    return _start(port, site)
+
+
+def _start(port: _Accepting, site: RegistrySite) -> IListeningPort:
+    port.threads = site.threads
+    port.connections = site.connections
+    port.startListening()
+    return port
+
+
+def _remove_stale(path: bytes) -> None:
+    """Remove the file of a unix socket on which nobody listens: its owner was killed."""
+    try:
+        if not stat.S_ISSOCK(os.lstat(path).st_mode):
+            raise CannotListenError(None, path, FileExistsError(errno.EEXIST, "not a socket"))
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+        except OSError:
+            return  # somebody listens and is busy: binding will say so
