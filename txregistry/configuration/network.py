@@ -124,6 +124,9 @@ def parse_external_url(text: str) -> ExternalURL:
     :raises Invalid: if the text is no URL of a web server; the text is not quoted, since it may
         hold a password.
     """
+    if not text.isprintable() or " " in text:
+        # urlsplit would drop them without a word.
+        raise Invalid("must hold no spaces and no control characters")
     try:
         parts = urlsplit(text)
         netloc = parts.netloc

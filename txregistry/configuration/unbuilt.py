@@ -191,7 +191,7 @@ UNBUILT = (
         _if_true("enabled", f"{_LATER} the registry speaks HTTP/1.1"),
     ),
     Unbuilt("log.hooks", _HOOKS, _says(f"{_LATER} nobody is mailed")),
-    Unbuilt("auth", _AUTH, _says("access control is off"), _refuse_auth),
+    Unbuilt("auth", _AUTH, None, _refuse_auth),
     Unbuilt(
         "http.tls",
         _TLS,
