@@ -88,10 +88,12 @@ class IFileReader(Interface):
 
 class IFileWriter(Interface):
     """
-    A file that is being written.  Nobody else writes to its path as long as it is open.
+    A file that is being written.  Nobody else writes to its path until it is closed or
+    cancelled: also not between :meth:`commit` and :meth:`close`, so that what was committed can
+    be moved away first.
 
     After :meth:`close`, :meth:`commit` or :meth:`cancel` every other method raises
-    :class:`~txregistry.errors.WriterClosed`; ``close`` after any of them does nothing.
+    :class:`~txregistry.errors.WriterClosed`, but for ``close``, which may always be called.
     """
 
     size = Attribute("How many bytes it has, including those of earlier writers.  int")
@@ -113,12 +115,18 @@ class IFileWriter(Interface):
 
     def close() -> Deferred[None]:
         """
-        Make durable what was written, so that a later writer can append to it.  Readers need
-        not see it yet.
+        Make durable what was written, so that a later writer can append to it, and let go of
+        the path.  Readers need not see it yet.  After :meth:`commit` it only lets go.
+
+        :raises PathNotFound: if the file was deleted meanwhile.
         """
 
     def commit() -> Deferred[None]:
-        """Make durable what was written, and let readers see it."""
+        """
+        Make durable what was written, and let readers see it.
+
+        :raises PathNotFound: if the file was deleted meanwhile.
+        """
 
     def cancel() -> Deferred[None]:
         """Remove the file."""
@@ -543,6 +551,23 @@ class IRegistry(Interface):
         """
         Guess which repositories have a blob, to mount it from.  Not all need be known, and each
         is to be checked.
+        """
+
+
+class ILocks(Interface):
+    """
+    Keeps apart what must not happen at once.
+    """
+
+    def hold(keys: Sequence[str]) -> Deferred[Callable[[], None]]:
+        """
+        Wait until nobody else holds any of these keys, and hold them all.
+
+        Who waits while holding other keys asks for greater ones only, so nobody waits in a
+        circle.
+
+        :param keys: any texts, in any order.
+        :return: fires with what lets go of them.
         """
 
 

@@ -1,0 +1,105 @@
+"""
+What a power cut can't take away.
+
+That a file's bytes are on the disk says nothing about its name, which is in a directory that
+has to be synced itself; nor about the directory's own name, in the directory above it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from threading import Lock
+from typing import TypeVar
+
+T = TypeVar("T")
+
+#: How often to make a directory that others remove.
+_ATTEMPTS = 100
+
+
+def sync_directory(directory: str) -> None:
+    """
+    Make the names in a directory durable: those that came, and that others went.  If it has
+    gone itself meanwhile, so have they.
+    """
+    with suppress(FileNotFoundError):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        except OSError as error:
+            # Some network file systems can't sync a directory, and have nothing to sync.
+            if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+                raise
+        finally:
+            os.close(descriptor)
+
+
+class Names:
+    """
+    The names below a root directory, and which of them are known to be durable.
+
+    That somebody else made a directory doesn't mean that he has come round to syncing it, or
+    lived to do so.  So every process syncs every name on the way to what it writes, once: to
+    sync what is clean costs milliseconds on a real disk.
+
+    :param root: is there already, and nothing above it is touched.
+    :param memory: how many names to remember.
+    """
+
+    def __init__(self, root: str, memory: int = 8192) -> None:
+        self._root = root
+        self._memory = memory
+        self._settled: set[str] = set()
+        self._lock = Lock()
+        self._news = 0
+
+    def make_directory(self, directory: str) -> None:
+        """Make a directory, and those above it.  It is not durable before it is settled."""
+        missing = []
+        while directory != self._root and not os.path.isdir(directory):
+            missing.append(directory)
+            directory = os.path.dirname(directory)
+        for name in reversed(missing):
+            # Before, for who finds the new directory at once; and after, for who is just
+            # settling the one that had this name before.
+            self.forget(name)
+            with suppress(FileExistsError):
+                os.mkdir(name)
+            self.forget(name)
+
+    def with_directory(self, path: str, operation: Callable[[], T]) -> T:
+        """
+        Do something that needs the directory of a path, which others may remove meanwhile.
+
+        :param operation: raises :class:`FileNotFoundError` if there is no such directory.
+        """
+        for _ in range(_ATTEMPTS):
+            with suppress(FileNotFoundError):
+                return operation()
+            with suppress(FileNotFoundError):
+                self.make_directory(os.path.dirname(path))
+        return operation()
+
+    def forget(self, name: str) -> None:
+        """A name is about to come into being, or just did: what is known of it is old."""
+        with self._lock:
+            self._settled.discard(name)
+            self._news += 1
+
+    def settle(self, name: str) -> None:
+        """Make a name and those on the way to it durable."""
+        unsettled = []
+        while name != self._root and name not in self._settled:
+            unsettled.append(name)
+            name = os.path.dirname(name)
+        for name in reversed(unsettled):
+            news = self._news
+            sync_directory(os.path.dirname(name))
+            with self._lock:
+                if news == self._news:
+                    self._settled.add(name)
+                if len(self._settled) > self._memory:
+                    self._settled.clear()

@@ -1,0 +1,97 @@
+"""
+Making the driver from its parameters.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.plugin import IPlugin
+from zope.interface import implementer
+
+from txregistry.drivers.filesystem.driver import FilesystemDriver
+from txregistry.drivers.filesystem.threads import DriverThreads
+from txregistry.errors import ConfigurationError
+from txregistry.interfaces import IStorageDriverFactory
+
+_ROOT = "/var/lib/registry"
+_THREADS = 100
+_FEWEST_THREADS = 25
+
+#: File systems whose answers never wait for another machine.
+_LOCAL = {
+    *("bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "reiserfs", "xfs", "zfs"),
+    *("overlay", "ramfs", "tmpfs"),
+}
+
+
+@implementer(IPlugin, IStorageDriverFactory)
+class FilesystemFactory:
+    """
+    Makes the ``filesystem`` driver of ``rootdirectory`` and ``maxthreads``.
+    """
+
+    name = "filesystem"
+
+    def create(self, reactor: Any, parameters: Mapping[str, Any]) -> FilesystemDriver:
+        threads = _thread_count(parameters.get("maxthreads", _THREADS))
+        root = _root_directory(parameters.get("rootdirectory") or _ROOT)
+        return FilesystemDriver(
+            root, DriverThreads(reactor, threads, self.name), quick=is_local(root)
+        )
+
+
+def _thread_count(value: object) -> int:
+    try:
+        if isinstance(value, (int, str)) and not isinstance(value, bool):
+            return max(int(value), _FEWEST_THREADS)
+    except ValueError:
+        pass
+    raise ConfigurationError([f"storage.filesystem.maxthreads: {value!r} is no whole number"])
+
+
+def _root_directory(value: object) -> str:
+    key = "storage.filesystem.rootdirectory"
+    if not isinstance(value, str):
+        raise ConfigurationError([f"{key}: {value!r} is no path"])
+    root = os.path.abspath(value)
+    try:
+        os.makedirs(root, exist_ok=True)
+        os.listdir(root)
+    except FileExistsError:
+        raise ConfigurationError([f"{key}: {root} is no directory"]) from None
+    except OSError as error:
+        raise ConfigurationError([f"{key}: can't use {root}: {error.strerror}"]) from error
+    return root
+
+
+def is_local(directory: str, mounts: str = "/proc/self/mountinfo") -> bool:
+    """
+    :param mounts: the kernel's table of what is mounted where, as proc_pid_mountinfo(5) has it.
+    :return: whether a directory is known to be on a file system of this machine.
+    """
+    try:
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as table:
+            lines = table.readlines()
+    except OSError:
+        return False
+    place = os.path.realpath(directory).rstrip("/") + "/"
+    best, kind = "", ""
+    for line in lines:
+        mounted, _, source = line.partition(" - ")
+        point = _unescaped(mounted.split(" ")[4]).rstrip("/") + "/"
+        # What is mounted later at the same point hides what was mounted before.
+        if place.startswith(point) and len(point) >= len(best):
+            best, kind = point, source.split(" ")[0]
+    return kind in _LOCAL
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
+
+
+#: What the table of drivers names.
+factory = FilesystemFactory()

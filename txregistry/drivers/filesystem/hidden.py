@@ -1,0 +1,74 @@
+"""
+Names that nobody sees.
+
+A file is written under a hidden name and gets its own when it is whole; a directory that is
+deleted gets a hidden name before it is emptied.  So readers see all or nothing.  A process that
+is killed in between leaves the hidden name behind; walks sweep up what is old.
+
+No repository, tag or digest can be hidden by mistake: hidden directories begin with a dot, and
+only files are hidden by their end alone, as distribution names its temporary files.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from contextlib import suppress
+from uuid import uuid4
+
+_HIDDEN = re.compile(r"(?P<file>.*)\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp")
+_PATH = re.compile(r"[A-Za-z0-9._-]+")
+
+
+def hidden_file(path: str) -> str:
+    """:return: a name for a file beside the one that it is going to be."""
+    return f"{path}.{uuid4()}.tmp"
+
+
+def hidden_directory(path: str) -> str:
+    """:return: a name for a directory that was at this path."""
+    return f"{os.path.dirname(path)}/.{uuid4()}.tmp"
+
+
+def visible(directory: str) -> tuple[list[str], list[str]]:
+    """
+    List a directory.
+
+    :return: the names that are to be seen, in order; and those that are hidden.  What others
+        put there under names that are no paths of ours, as ``lost+found``, is in neither.
+    """
+    seen: list[str] = []
+    hidden: list[str] = []
+    for name in sorted(os.listdir(directory)):
+        if _PATH.fullmatch(name):
+            (hidden if _is_hidden(directory, name) else seen).append(name)
+    return seen, hidden
+
+
+def _is_hidden(directory: str, name: str) -> bool:
+    match = _HIDDEN.fullmatch(name) if name.endswith(".tmp") else None
+    if match is None:
+        return False
+    return not match["file"] or not os.path.isdir(f"{directory}/{name}")
+
+
+def sweep(path: str, age: float) -> None:
+    """
+    Remove what was left behind under a hidden name, if it is old enough that nobody works on it.
+    What can't be removed stays.
+
+    :param age: in seconds.
+    """
+    with suppress(OSError):
+        if time.time() - os.lstat(path).st_ctime >= age:
+            remove(path)
+
+
+def remove(path: str) -> None:
+    """Remove a file, or a tree as far as possible."""
+    if os.path.isdir(path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        os.unlink(path)

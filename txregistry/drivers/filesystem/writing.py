@@ -1,0 +1,155 @@
+"""
+Files that are being written.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from io import FileIO
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from txregistry.deferreds import Threads
+from txregistry.drivers.filesystem import failures
+from txregistry.drivers.filesystem.durability import Names, sync_directory
+from txregistry.errors import PathBusy, PathNotFound
+from txregistry.interfaces import IFileWriter
+
+
+def write_all(file: FileIO, data: bytes) -> None:
+    """Write some bytes, however few of them the system takes at once."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def open_exclusively(path: str, local_path: str, names: Names, append: bool) -> FileIO:
+    """
+    Open a file for writing at its end that nobody else has open for it, in this process or another.
+
+    The lock belongs to the open file: it ends with the process, however that ends.
+
+    :param path: the driver's, for errors.
+    :param append: keep what is in it.
+    :raises PathBusy: if somebody has.
+    """
+    with failures.making(path):
+        while True:
+            file = _open_or_make(local_path, names)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if _is_at(file, local_path):
+                    if not append:
+                        file.truncate(0)
+                    return file
+            except BlockingIOError:
+                file.close()
+                raise PathBusy(path) from None
+            except BaseException:
+                file.close()
+                raise
+            # Between opening and locking, who had it moved it away, or removed it.
+            file.close()
+
+
+def _open_or_make(local_path: str, names: Names) -> FileIO:
+    try:
+        return FileIO(local_path, "a", opener=_open_existing)
+    except FileNotFoundError:
+        pass
+    names.forget(local_path)
+    try:
+        return names.with_directory(local_path, lambda: FileIO(local_path, "a"))
+    finally:
+        names.forget(local_path)
+
+
+def _open_existing(local_path: str, flags: int) -> int:
+    return os.open(local_path, flags & ~os.O_CREAT)
+
+
+def _is_at(file: FileIO, local_path: str) -> bool:
+    """:return: whether an open file is the one that has this path now."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(local_path))
+    except FileNotFoundError:
+        return False
+
+
+@implementer(IFileWriter)
+class FileWriter:
+    """
+    A file, open and locked.
+
+    :param path: the driver's, for errors.
+    :param local_path: where it is.
+    :param file: as :func:`open_exclusively` gives it.
+    :param names: for its name's durability.
+    :param threads: to write in.
+    """
+
+    def __init__(
+        self, path: str, local_path: str, file: FileIO, names: Names, threads: Threads
+    ) -> None:
+        self._path = path
+        self._local_path = local_path
+        self._file = file
+        self._names = names
+        self._threads = threads
+        self._committed = False
+        self.size = os.fstat(file.fileno()).st_size
+
+    def write(self, data: bytes) -> Deferred[None]:
+        return self._threads.run(self._write, data)
+
+    def truncate(self, size: int) -> Deferred[None]:
+        return self._threads.run(self._truncate, size)
+
+    def close(self) -> Deferred[None]:
+        return self._threads.run(self._close)
+
+    def commit(self) -> Deferred[None]:
+        return self._threads.run(self._commit)
+
+    def cancel(self) -> Deferred[None]:
+        return self._threads.run(self._cancel)
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(data)
+        with failures.making(self._path):
+            while view:
+                written = self._file.write(view)
+                self.size += written
+                view = view[written:]
+
+    def _truncate(self, size: int) -> None:
+        with failures.making(self._path):
+            self._file.truncate(size)
+        self.size = size
+
+    def _close(self) -> None:
+        with failures.making(self._path), self._file:
+            if not self._committed:
+                self._settle()
+
+    def _commit(self) -> None:
+        # The lock stays until the file is closed: whoever commits can move the file away
+        # before anybody appends to it.
+        with failures.making(self._path):
+            self._settle()
+        self._committed = True
+
+    def _cancel(self) -> None:
+        with failures.making(self._path), self._file:
+            if _is_at(self._file, self._local_path):
+                os.unlink(self._local_path)
+                sync_directory(os.path.dirname(self._local_path))
+
+    def _settle(self) -> None:
+        os.fsync(self._file.fileno())
+        self._names.settle(self._local_path)
+        if not _is_at(self._file, self._local_path):
+            # Deleted under the writer: what he wrote is nowhere, and he must not think it is.
+            raise PathNotFound(self._path)
