@@ -240,8 +240,7 @@ def limited(test: Callable[..., CoroutineTest], seconds: float) -> Callable[...,
     """
     Give a coroutine test a time limit, and the mark by which pytest-twisted knows it.
 
-    pytest-timeout can't do it, so it comes a little later: what it raises while the reactor
-    waits, the reactor logs.
+    pytest-timeout can't do it: what it raises while the reactor waits, the reactor logs.
     """
 
     @wraps(test)
@@ -266,7 +265,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if "scale" in item.fixturenames:
         item.add_marker("soak")
     mark = item.get_closest_marker("timeout")
-    seconds = float(mark.args[0] if mark else item.config.getini("timeout")) * 0.95
+    # The rest is for the report, before pytest-timeout comes.
+    seconds = float(mark.args[0] if mark else item.config.getini("timeout")) * 0.8
     generated = getattr(item.obj, "hypothesis", None)
     if generated is not None and inspect.iscoroutinefunction(generated.inner_test):
         generated.inner_test = limited(generated.inner_test, seconds)
@@ -317,7 +317,8 @@ def pytest_terminal_summary(
     lost = config.stash[costs]
     absent = {component.name: f"not there: {component.source()}" for component in missing()}
     for name in sorted({*absent, *lost}):
-        write(f"{name} ({absent.get(name, 'there, but not usable here')}): {len(lost[name])} tests")
+        why = absent.get(name, "there, but not usable here")
+        write(f"{name} ({why}), tests that it cost: {len(lost[name])}")
         for test in lost[name]:
             write(f"    {test}")
     if not absent and not lost:

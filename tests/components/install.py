@@ -144,12 +144,13 @@ def build(wanted: Iterable[Component]) -> None:
     Build some components, one after the other: each build uses all cores.
     """
     programs = list(wanted)
-    path = go()
     if not programs:
         return
+    path = go()
     if path is None:
-        names = ", ".join(component.name for component in programs)
-        say(f"no Go {'.'.join(map(str, GO_VERSION))} or newer, so without {names}")
+        names = [component.name for component in programs if component.path() is None]
+        if names:
+            say(f"no Go {'.'.join(map(str, GO_VERSION))} or newer, so without {', '.join(names)}")
         return
     OWN.mkdir(parents=True, exist_ok=True)
     for component in programs:

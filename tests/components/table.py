@@ -15,6 +15,8 @@ import attrs
 
 ROOT = Path(__file__).resolve().parents[2]
 
+TABLE = Path(__file__).with_name("components.toml")
+
 #: Where ``make test`` puts what it builds itself.
 OWN = ROOT / ".components" / "bin"
 
@@ -54,12 +56,16 @@ class Component:
 
     def is_current(self) -> bool:
         """
-        Whether nothing needs to be done to have it in the version that the table names.
+        Whether it is here as the table wants it: built from that version, if it is one to build.
         """
-        if not (OWN / self.program).exists():
+        if self.go is None:
             return self.path() is not None
         stamp = self._stamp()
-        return stamp.exists() and stamp.read_text(encoding="utf-8") == self.go
+        return (
+            (OWN / self.program).exists()
+            and stamp.exists()
+            and stamp.read_text(encoding="utf-8") == self.go
+        )
 
     def stamp(self) -> None:
         """
@@ -81,8 +87,8 @@ def components() -> dict[str, Component]:
     """
     The whole table, by name.
     """
-    text = (Path(__file__).parent / "components.toml").read_text(encoding="utf-8")
-    return {name: Component(name=name, **entry) for name, entry in tomllib.loads(text).items()}
+    entries = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    return {name: Component(name=name, **entry) for name, entry in entries.items()}
 
 
 def missing() -> list[Component]:
