@@ -33,6 +33,10 @@ def fault(text: str) -> Malformed:
 
 
 class TreeTests:
+    """
+    The tree of what is YAML.
+    """
+
     def test_lines(self) -> None:
         """
         An entry's node knows the line of its key, an element its own.
@@ -95,6 +99,10 @@ class TreeTests:
 
 
 class RefusalTests:
+    """
+    What is refused, and how it is told.
+    """
+
     @pytest.mark.parametrize(
         ("text", "line", "reason"),
         [

@@ -81,6 +81,10 @@ def documents() -> st.SearchStrategy[dict[str, Any]]:
 
 
 class EffectiveTests:
+    """
+    What is shown, and what is not.
+    """
+
     @given(documents())
     def test_round_trip(self, document: dict[str, Any]) -> None:
         """

@@ -54,6 +54,10 @@ def read_keys() -> list[str]:
 
 
 class ExampleTests:
+    """
+    The example in ``etc``.
+    """
+
     def test_loads(self) -> None:
         """
         The example loads without a warning.
@@ -91,6 +95,10 @@ class ExampleTests:
 
 
 class ReferenceTests:
+    """
+    The reference in ``docs``.
+    """
+
     @pytest.mark.parametrize("key", sorted({*read_keys(), *shape().names}))
     def test_names_every_key(self, key: str) -> None:
         """
@@ -101,6 +109,10 @@ class ReferenceTests:
 
 
 class ShapeTests:
+    """
+    Where the shapes of the sections come together.
+    """
+
     def test_storage(self) -> None:
         """
         The shape of storage knows the parameters of our drivers.

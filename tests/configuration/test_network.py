@@ -20,6 +20,10 @@ from txregistry.configuration.network import (
 
 
 class TCPAddressTests:
+    """
+    Where to listen.
+    """
+
     @pytest.mark.parametrize(
         ("text", "host", "port"),
         [
@@ -79,6 +83,10 @@ class TCPAddressTests:
 
 
 class ExternalURLTests:
+    """
+    How the world reaches the registry.
+    """
+
     @pytest.mark.parametrize(
         ("text", "url"),
         [
@@ -137,6 +145,10 @@ class ExternalURLTests:
 
 
 class PathTests:
+    """
+    Prefixes.
+    """
+
     @pytest.mark.parametrize(
         ("text", "path"),
         [("", "/"), ("/", "/"), ("a", "/a/"), ("/a", "/a/"), ("/a/b/", "/a/b/"), ("//a", "/a/")],
@@ -157,6 +169,10 @@ class PathTests:
 
 
 class HTTPTests:
+    """
+    The same, in their section.
+    """
+
     def test_unix(self, loaded: Callable[..., Loaded]) -> None:
         """
         With net unix the address is the path of a socket.

@@ -28,6 +28,10 @@ def value_of(configuration: Configuration, key: str) -> Any:
 
 
 class DefaultTests:
+    """
+    What holds where nothing is written.
+    """
+
     @pytest.mark.parametrize(
         ("key", "value"),
         [
@@ -96,6 +100,10 @@ class DefaultTests:
 
 
 class ValueTests:
+    """
+    What is right.
+    """
+
     @pytest.mark.parametrize(
         ("more", "key", "value"),
         [
@@ -175,6 +183,10 @@ class ValueTests:
 
 
 class ComplaintTests:
+    """
+    What is wrong, or odd.
+    """
+
     @pytest.mark.parametrize(
         ("more", "complaint"),
         [
@@ -221,15 +233,24 @@ class ComplaintTests:
             ),
             (
                 "validation: {manifests: {urls: {allow: ['(']}}}",
-                "validation.manifests.urls.allow[0]: is not a regular expression: missing ), unterminated subpattern",
+                (
+                    "validation.manifests.urls.allow[0]: is not a regular"
+                    " expression: missing ), unterminated subpattern"
+                ),
             ),
             (
                 "validation: {manifests: {urls: {deny: ['[[:alpha:]]']}}}",
-                "validation.manifests.urls.deny[0]: is not a regular expression that Python understands",
+                (
+                    "validation.manifests.urls.deny[0]: is not a regular expression"
+                    " that Python understands"
+                ),
             ),
             (
                 "validation: {manifests: {urls: {deny: ['a{999999999999}']}}}",
-                "validation.manifests.urls.deny[0]: is not a regular expression that Python understands",
+                (
+                    "validation.manifests.urls.deny[0]: is not a regular expression"
+                    " that Python understands"
+                ),
             ),
             (
                 "validation: {manifests: {indexes: {platforms: some}}}",
@@ -317,6 +338,10 @@ class ComplaintTests:
 
 
 class SecretTests:
+    """
+    What must not show.
+    """
+
     def test_repr(self, loaded: Parse) -> None:
         """
         No secret shows where a configuration is printed by accident.

@@ -22,6 +22,10 @@ def storage(text: str, **environ: str) -> Storage:
 
 
 class DriverTests:
+    """
+    Drivers, their parameters, and the switches beside them.
+    """
+
     def test_filesystem(self) -> None:
         """
         The filesystem driver has defaults.
@@ -87,31 +91,51 @@ class DriverTests:
 
 
 class ComplaintTests:
+    """
+    What is wrong.
+    """
+
     @pytest.mark.parametrize(
         ("text", "complaint"),
         [
             ("", "config.yml: storage: no storage configuration provided"),
             (
                 "{delete: {enabled: true}}",
-                "config.yml:2: storage: no storage configuration provided: name a driver, such as filesystem",
+                (
+                    "config.yml:2: storage: no storage configuration provided: name"
+                    " a driver, such as filesystem"
+                ),
             ),
             ("[filesystem]", "config.yml:2: storage: must be a mapping, not a list"),
             ("5", "config.yml:2: storage: must be a mapping, not an integer"),
             (
                 "{inmemory: {}, filesystem: {}}",
-                "config.yml:2: storage: must provide exactly one storage type. Provided: [filesystem (line 2), inmemory (line 2)]",
+                (
+                    "config.yml:2: storage: must provide exactly one storage type."
+                    " Provided: [filesystem (line 2), inmemory (line 2)]"
+                ),
             ),
             (
                 "{inmemory: {}, delet: {enabled: true}}",
-                "config.yml:2: storage: must provide exactly one storage type. Provided: [delet (line 2), inmemory (line 2)]; for delet, did you mean delete?",
+                (
+                    "config.yml:2: storage: must provide exactly one storage type."
+                    " Provided: [delet (line 2), inmemory (line 2)]"
+                    "; for delet, did you mean delete?"
+                ),
             ),
             (
                 "{s3: {bucket: a, secretkey: hunter2}}",
-                "config.yml:2: storage.s3: the storage driver s3 is not part of this version; there are filesystem, inmemory, and those of plug-ins",
+                (
+                    "config.yml:2: storage.s3: the storage driver s3 is not part of"
+                    " this version; there are filesystem, inmemory, and those of plug-ins"
+                ),
             ),
             (
                 "{azure: {accountname: a}}",
-                "config.yml:2: storage.azure: the storage driver azure is not part of this version; there are filesystem, inmemory, and those of plug-ins",
+                (
+                    "config.yml:2: storage.azure: the storage driver azure is not"
+                    " part of this version; there are filesystem, inmemory, and those of plug-ins"
+                ),
             ),
             (
                 "{filesystem: {rootdirectory: ''}}",
@@ -127,7 +151,10 @@ class ComplaintTests:
             ),
             (
                 "{filesystem: {rootdir: /a}}",
-                "config.yml:2: storage.filesystem.rootdir: unknown key, ignored; did you mean rootdirectory?",
+                (
+                    "config.yml:2: storage.filesystem.rootdir: unknown key, ignored;"
+                    " did you mean rootdirectory?"
+                ),
             ),
             ("{mine: [a]}", "config.yml:2: storage.mine: must be a mapping, not a list"),
             (
@@ -148,7 +175,10 @@ class ComplaintTests:
             ),
             (
                 "{inmemory: {}, maintenance: {uploadpurging: {age: 1w}}}",
-                "config.yml:2: storage.maintenance.uploadpurging.age: must be a duration, such as 10s, 1h30m or 100ms",
+                (
+                    "config.yml:2: storage.maintenance.uploadpurging.age: must be a"
+                    " duration, such as 10s, 1h30m or 100ms"
+                ),
             ),
             (
                 "{inmemory: {}, maintenance: {readonly: true}}",

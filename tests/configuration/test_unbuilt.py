@@ -15,6 +15,10 @@ Parse = Callable[..., Loaded]
 
 
 class WarningTests:
+    """
+    What is left out.
+    """
+
     @pytest.mark.parametrize(
         ("more", "key"),
         [
@@ -82,6 +86,10 @@ class WarningTests:
 
 
 class RefusalTests:
+    """
+    What forbids to start.
+    """
+
     @pytest.mark.parametrize(
         ("more", "key"),
         [
@@ -141,6 +149,10 @@ class RefusalTests:
 
 
 class DeprecatedTests:
+    """
+    What 2.x had.
+    """
+
     def test_log_level(self, loaded: Parse) -> None:
         """
         The old log level is used where there is no new one.
