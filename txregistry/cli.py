@@ -1,0 +1,106 @@
+"""
+The ``txregistry`` command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Sequence
+
+from txregistry import configuration
+from txregistry._version import __version__
+
+DESCRIPTION = "A container registry: it stores and serves images and artifacts."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """
+    Run the command.
+
+    :param arguments: without the program's name; those of the process where there are none.
+    :return: the exit status.
+    """
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    status: int = options.run(options)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="txregistry", description=DESCRIPTION)
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    serve = commands.add_parser(
+        "serve",
+        help="serve the registry in the foreground",
+        description="Serve the registry in the foreground, until SIGINT or SIGTERM.",
+    )
+    _add_configuration(serve)
+    serve.set_defaults(run=_serve)
+    check = commands.add_parser(
+        "check-config",
+        help="tell every problem of a configuration, and what it comes to",
+        description=(
+            "Read a configuration with the environment's REGISTRY_ variables laid over it, print "
+            "every problem with its key and line, and the effective configuration with its "
+            "secrets masked.  The exit status is 1 if there is any problem, a warning included."
+        ),
+    )
+    _add_configuration(check)
+    check.set_defaults(run=_check)
+    version = commands.add_parser("version", help="print the version")
+    version.set_defaults(run=_print_version)
+    return parser
+
+
+def _add_configuration(parser: argparse.ArgumentParser) -> None:
+    variable = configuration.PATH_VARIABLE
+    parser.add_argument(
+        "configuration",
+        nargs="?",
+        metavar="FILE",
+        default=os.environ.get(variable),
+        help=f"the configuration, a YAML file (default: what {variable} names)",
+    )
+    parser.set_defaults(usage=parser.error)
+
+
+def _path(options: argparse.Namespace) -> str:
+    if not options.configuration:
+        options.usage(
+            "configuration path unspecified: name a file, or set " + configuration.PATH_VARIABLE
+        )
+    return str(options.configuration)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    # Twisted's own runner, so that the daemon is the same by whichever command it is started.
+    from twisted.scripts.twistd import ServerOptions, runApp
+
+    server = ServerOptions()
+    server.parseOptions(
+        ["--nodaemon", "--pidfile=", "txregistry", "--config", _path(options)]
+    )
+    runApp(server)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    problems, effective = configuration.check(_path(options), os.environ)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if effective is not None:
+        print(effective, end="")
+    return 1 if problems else 0
+
+
+def _print_version(_: argparse.Namespace) -> int:
+    print(_version())
+    return 0
+
+
+def _version() -> str:
+    return f"txregistry {__version__} (Python {platform.python_version()})"

@@ -1,0 +1,74 @@
+"""
+``twistd txregistry``: its options, and the service that they make.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from twisted.python.usage import Options as UsageOptions
+from twisted.python.usage import UsageError
+
+from txregistry import configuration
+from txregistry.errors import ConfigurationError
+from txregistry.service import RegistryService, build_service
+
+
+class Options(UsageOptions):
+    """
+    The command line of ``twistd txregistry``.
+    """
+
+    synopsis = "[options] [CONFIGURATION]"
+    longdesc = (
+        "Serve a container registry.  The configuration is that of distribution, a YAML file; "
+        "variables of the environment that begin with REGISTRY_ override it."
+    )
+    optParameters = [  # noqa: RUF012 - Twisted's name and form
+        ["config", "c", None, f"The configuration file (or set {configuration.PATH_VARIABLE})."],
+    ]
+    compData = None
+
+    def parseArgs(self, path: str | None = None) -> None:  # noqa: N802 - Twisted's name
+        """Take the file as an argument too, as distribution does."""
+        if path is not None:
+            self["config"] = path
+
+    def postOptions(self) -> None:  # noqa: N802 - Twisted's name
+        """Find the file, by whichever way it is told."""
+        self["config"] = self["config"] or os.environ.get(configuration.PATH_VARIABLE)
+        if not self["config"]:
+            raise UsageError(
+                "configuration path unspecified: give --config FILE, or set "
+                f"{configuration.PATH_VARIABLE}"
+            )
+
+
+def makeService(options: Options) -> RegistryService:  # noqa: N802 - Twisted's name
+    """
+    Make the daemon.
+
+    :param options: the command line, with twistd's own as its parent.
+    :raises SystemExit: if the configuration can't be used; its message says why.
+    """
+    from twisted.internet import reactor
+
+    try:
+        loaded = configuration.load(options["config"], os.environ)
+        return build_service(reactor, loaded, *_streams(options.parent or {}))
+    except ConfigurationError as error:
+        raise SystemExit(f"txregistry: the configuration can't be used\n{error}") from None
+
+
+def _streams(twistd: Mapping[str, Any]) -> tuple[TextIO, TextIO]:
+    """
+    :param twistd: twistd's own options.
+    :return: where events and accesses go.  Not ``sys.stdout``: twistd makes log events of what
+        is written there.
+    """
+    assert sys.__stdout__ is not None
+    assert sys.__stderr__ is not None
+    return sys.__stderr__, sys.__stdout__
