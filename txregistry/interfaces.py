@@ -116,7 +116,8 @@ class IFileWriter(Interface):
     def close() -> Deferred[None]:
         """
         Make durable what was written, so that a later writer can append to it, and let go of
-        the path.  Readers need not see it yet.  After :meth:`commit` it only lets go.
+        the path.  Readers need not see it yet, but :meth:`IStorageDriver.stat` tells its size.
+        After :meth:`commit` it only lets go.
 
         :raises PathNotFound: if the file was deleted meanwhile.
         """

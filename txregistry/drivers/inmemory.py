@@ -2,7 +2,7 @@
 Bytes at paths of this process's memory, lost at its end: for tests and for trying things out.
 
 It behaves as an object store does where the contract leaves a choice: what is written as a
-stream can't be seen before it is committed, and directories are only the beginnings of paths.
+stream can't be read or listed before it is committed.
 """
 
 from __future__ import annotations
@@ -87,7 +87,12 @@ class MemoryDriver:
 
     @deferred
     async def stat(self, path: str) -> FileInfo:
-        found = self._find(path)
+        try:
+            found = self._find(path)
+        except PathNotFound:
+            if path not in self._unfinished:
+                raise
+            return FileInfo(path, len(self._unfinished[path]), self._now(), is_directory=False)
         if isinstance(found, _File):
             return FileInfo(path, len(found.content), found.modified, is_directory=False)
         return FileInfo(path, 0, found.modified, is_directory=True)
