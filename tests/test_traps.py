@@ -18,6 +18,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clients.images import CONFIG, Document, Image, Index, descriptor, encoded
+from tests.clients.test_ranges import parts_of
 from tests.clients.wire import (
     DOCKER_LIST,
     DOCKER_MANIFEST,
@@ -437,30 +438,6 @@ class BlobTests:
             answer = wire.blob(name, wire.push_blob(name, content)).expect(200)
             assert answer.header("Content-Length") == str(len(content))
             assert answer.header("Transfer-Encoding") is None
-
-
-def parts_of(answer: Answer) -> list[tuple[str | None, bytes]]:
-    """
-    Take a ``multipart/byteranges`` answer apart, by its lengths and not by searching for its
-    boundary.
-
-    :return: the ``Content-Range`` and content of each part.
-    """
-    kind, _, boundary = (answer.header("Content-Type") or "").partition("; boundary=")
-    assert kind == "multipart/byteranges"
-    delimiter = b"--" + boundary.strip('"').encode()
-    found = []
-    rest = answer.body.removeprefix(b"\r\n")
-    while rest.startswith(delimiter + b"\r\n"):
-        head, _, rest = rest[len(delimiter) + 2 :].partition(b"\r\n\r\n")
-        match = re.search(rb"(?im)^content-range: (bytes (\d+)-(\d+)/\d+)", head)
-        assert match is not None, head
-        length = int(match[3]) - int(match[2]) + 1
-        found.append((match[1].decode(), rest[:length]))
-        assert rest[length : length + 2] == b"\r\n"
-        rest = rest[length + 2 :]
-    assert rest.rstrip(b"\r\n") == delimiter + b"--"
-    return found
 
 
 class UploadTests:

@@ -16,6 +16,7 @@ from tests.clients.images import Image, check_served, tar_of
 from tests.clients.programs import run
 from tests.clients.tap import Tap
 from tests.clients.wire import DOCKER_MANIFEST, MANIFEST, Wire
+from tests.conftest import need
 
 INSECURE = "--tls-verify=false"
 
@@ -28,7 +29,13 @@ class Containers:
 
     home: Path
 
-    def run(self, program: str, *arguments: str | Path, stdin: bytes = b"") -> str:
+    def run(
+        self,
+        program: str,
+        *arguments: str | Path,
+        stdin: bytes = b"",
+        fails: bool | None = False,
+    ) -> str:
         """
         Run one of the two.
         """
@@ -37,7 +44,7 @@ class Containers:
             "BUILDAH_ISOLATION": "chroot",
             "TMPDIR": str(self.home),
         }
-        return run(program, *arguments, environment=environment, stdin=stdin)
+        return run(program, *arguments, environment=environment, stdin=stdin, fails=fails)
 
     def make(self, name: str, files: dict[str, bytes]) -> None:
         """
@@ -60,6 +67,9 @@ def containers(home: Path, driver: str, options: str = "") -> Iterator[Container
     more = f"[storage.options]\n{options}\n"
     (home / "storage.conf").write_text(f'[storage]\ndriver = "{driver}"\n{folders}{more}')
     made = Containers(home)
+    told = made.run("podman", "info", "--format={{.Store.GraphDriverName}}", fails=None)
+    if told.strip() != driver:
+        need("podman", f"has no {driver} storage here: {told.strip()}")
     yield made
     made.forget()
 
