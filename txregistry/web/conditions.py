@@ -86,12 +86,12 @@ def tag_condition(request: _Headers) -> TagCondition | None:
         return None
     wanted, unwanted = entity_tags(match), entity_tags(none)
     return TagCondition(
-        match=_digests(wanted) if match and not wanted.any else None,
+        match=_digests(wanted, weakly=False) if match and not wanted.any else None,
         match_any=wanted.any,
         absent=unwanted.any,
-        none_match=_digests(unwanted),
+        none_match=_digests(unwanted, weakly=True),
     )
 
 
-def _digests(tags: EntityTags) -> tuple[str, ...]:
-    return tuple(tag.decode("latin-1") for _, tag in tags.tags)
+def _digests(tags: EntityTags, weakly: bool) -> tuple[str, ...]:
+    return tuple(tag.decode("latin-1") for weak, tag in tags.tags if weakly or not weak)

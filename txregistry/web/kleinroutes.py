@@ -33,7 +33,7 @@ class NameConverter(BaseConverter):
     unknown path.
     """
 
-    regex = r"[^/].*?"
+    regex = r"[^/](?s:.*?)"
     part_isolating = False
 
 

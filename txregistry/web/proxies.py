@@ -161,7 +161,8 @@ def _node(text: str) -> str:
     elif text.count(":") == 1:
         host = text.partition(":")[0]
     try:
-        address: Address = ip_address(host)
+        # A zone says something to its own machine only, and may be any text.
+        address: Address = ip_address(host.partition("%")[0])
     except ValueError:
         return ""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None

@@ -66,5 +66,5 @@ def next_link(path: str, parameters: list[tuple[str, str]]) -> tuple[bytes, byte
     :param parameters: the query of the next page.
     :return: a ``Link`` field to the next page (RFC 8288).
     """
-    target = f"{quote(path)}?{urlencode(sorted(parameters))}"
+    target = f"{quote(path, safe='/:')}?{urlencode(sorted(parameters))}"
     return (b"Link", f'<{target}>; rel="next"'.encode("ascii"))
