@@ -111,7 +111,7 @@ class _Planter:
         self.planted += 1
         # Without aliases the loader has seen to the depth; with them a node may hold itself.
         if self.planted > MOST_NODES or depth > DEEPEST:
-            raise _fault(node, "its aliases make too much of it")
+            raise _fault(node, f"it has more than {MOST_NODES} values, once aliases are followed")
         here = origin or self._origin(node)
         match node:
             case yaml.MappingNode():
