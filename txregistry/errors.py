@@ -454,6 +454,13 @@ class StorageFailure(DriverError):
         self.reason = reason
 
 
+class ContentDamaged(StorageFailure):
+    """Content is not what its digest says: something else than the registry changed it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "the content is damaged: it is not that of its digest")
+
+
 class CorruptLink(TxRegistryError):
     """
     A link file does not hold a digest: the tree is damaged.

@@ -1,0 +1,115 @@
+"""
+The blobs that a repository may show.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from txregistry.deferreds import deferred, shielded
+from txregistry.errors import BlobUnknown, PathNotFound
+from txregistry.interfaces import IBlobContent, IBlobs, IFileReader, IStorageDriver, LocalFile
+from txregistry.model.descriptor import OCTET_STREAM, Descriptor
+from txregistry.model.digest import Digest
+from txregistry.model.name import RepositoryName
+from txregistry.storage import paths
+from txregistry.storage.parts import Parts
+from txregistry.storage.waiting import telling_full
+
+
+@implementer(IBlobContent)
+@frozen
+class BlobContent:
+    """
+    A blob that is about to be sent.
+
+    :param descriptor: under the digest that was asked.
+    :param path: of its bytes, which may lie under another digest.
+    """
+
+    descriptor: Descriptor
+    _driver: IStorageDriver
+    _path: str
+
+    def redirect_url(self, method: str) -> Deferred[str | None]:
+        return self._driver.redirect_url(method, self._path)
+
+    @deferred
+    async def local_file(self) -> LocalFile | None:
+        try:
+            return await self._driver.local_file(self._path)
+        except PathNotFound:
+            raise BlobUnknown(str(self.descriptor.digest)) from None
+
+    @deferred
+    async def reader(self, offset: int) -> IFileReader:
+        try:
+            return await self._driver.reader(self._path, offset)
+        except PathNotFound:
+            raise BlobUnknown(str(self.descriptor.digest)) from None
+
+
+@implementer(IBlobs)
+@frozen
+class Blobs:
+    """
+    Blobs are shown where a link says so.
+
+    The link may name another digest than it stands under: ``distribution`` keeps what was
+    pushed as sha512 under its sha256 digest.
+    """
+
+    _parts: Parts
+    _name: RepositoryName
+
+    @deferred
+    async def stat(self, digest: Digest) -> Descriptor:
+        _, size = await self._find(self._name, digest)
+        return Descriptor(OCTET_STREAM, digest, size)
+
+    @deferred
+    async def open(self, digest: Digest) -> IBlobContent:
+        target, size = await self._find(self._name, digest)
+        descriptor = Descriptor(OCTET_STREAM, digest, size)
+        return BlobContent(descriptor, self._parts.driver, paths.blob(target))
+
+    @deferred
+    async def mount(self, digest: Digest, source: RepositoryName) -> Descriptor:
+        target, size = await self._find(source, digest)
+        with telling_full():
+            await shielded(self.link(digest, target))
+        return Descriptor(OCTET_STREAM, digest, size)
+
+    @deferred
+    async def delete(self, digest: Digest) -> None:
+        self._parts.holders.forget(digest, self._name)
+        try:
+            await shielded(self._parts.driver.delete(paths.layer_link(self._name, digest)))
+        except PathNotFound:
+            raise BlobUnknown(str(digest)) from None
+
+    @deferred
+    async def link(self, digest: Digest, target: Digest) -> None:
+        """
+        Show a blob from now on.
+
+        :param target: the digest under which its bytes are.
+        """
+        await self._parts.links.write(paths.layer_link(self._name, digest), target)
+        self._parts.holders.note(digest, self._name)
+
+    async def _find(self, name: RepositoryName, digest: Digest) -> tuple[Digest, int]:
+        """
+        :return: the digest under which the bytes are, and how many.
+        :raises BlobUnknown: if link or bytes are missing.
+        """
+        try:
+            target = await self._parts.links.read(paths.layer_link(name, digest))
+            size = await self._parts.contents.size(target)
+        except PathNotFound:
+            self._parts.holders.forget(digest, name)
+            raise BlobUnknown(str(digest)) from None
+        self._parts.holders.note(digest, name)
+        return target, size

@@ -1,0 +1,84 @@
+"""
+The bytes of blobs and manifests, under their digests.  Repositories share them; which of them
+shows what is told by links.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from txregistry.deferreds import deferred
+from txregistry.errors import ContentDamaged, PathNotFound
+from txregistry.interfaces import ILocks, IStorageDriver
+from txregistry.model.digest import Digest
+from txregistry.storage import paths
+from txregistry.storage.locks import content_key, holding
+
+
+@frozen
+class Contents:
+    """
+    Reads them, and adds to them.  Nothing is ever changed or removed here, but for what is
+    not whole.
+
+    Who adds what another is just adding waits for him: content that can be seen need not have
+    been synced yet, and a link to it must not survive a power cut that it doesn't.
+    """
+
+    _driver: IStorageDriver
+    _locks: ILocks
+
+    @deferred
+    async def size(self, digest: Digest) -> int:
+        """
+        :return: the size in bytes.
+        :raises PathNotFound: if it isn't there.
+        """
+        return (await self._driver.stat(paths.blob(digest))).size
+
+    @deferred
+    async def read(self, digest: Digest) -> bytes:
+        """
+        Read a small one whole.
+
+        :raises PathNotFound: if it isn't there.
+        :raises ContentDamaged: if it isn't what was stored: that is never served.
+        """
+        path = paths.blob(digest)
+        content = await self._driver.get_content(path)
+        if Digest.of(content, digest.algorithm) != digest:
+            raise ContentDamaged(path)
+        return content
+
+    @deferred
+    async def put(self, digest: Digest, content: bytes) -> None:
+        """
+        Add a small one.
+
+        :param digest: that of ``content``.
+        """
+        path = paths.blob(digest)
+        async with holding(self._locks, content_key(digest)):
+            try:
+                if await self._driver.get_content(path) == content:
+                    return
+            except PathNotFound:
+                pass
+            await self._driver.put_content(path, content)
+
+    @deferred
+    async def adopt(self, digest: Digest, path: str, size: int) -> None:
+        """
+        Add what lies elsewhere in the tree.  If it is there already, the other is left where it
+        is.
+
+        :param digest: that of the file at ``path``, which has been verified.
+        :param size: its size in bytes.
+        """
+        async with holding(self._locks, content_key(digest)):
+            try:
+                if await self.size(digest) == size:
+                    return
+            except PathNotFound:
+                pass
+            await self._driver.move(path, paths.blob(digest))

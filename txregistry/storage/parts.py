@@ -1,0 +1,41 @@
+"""
+What all repositories of a registry share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from attrs import frozen
+
+from txregistry.deferreds import Threads
+from txregistry.interfaces import ILocks, IStorageDriver
+from txregistry.storage.contents import Contents
+from txregistry.storage.facts import FactsCache
+from txregistry.storage.holders import Holders
+from txregistry.storage.links import Links
+from txregistry.storage.validation import Validation
+
+
+@frozen
+class Parts:
+    """
+    Made once for a registry, in :mod:`txregistry.storage.registry`.
+
+    :param driver: where everything is.
+    :param threads: where hashes are computed.
+    :param locks: what keeps apart changes of the same thing.
+    :param now: tells the time of day, in UTC.
+    :param validation: what a pushed manifest must fulfil.
+    """
+
+    driver: IStorageDriver
+    threads: Threads
+    locks: ILocks
+    now: Callable[[], datetime]
+    validation: Validation
+    links: Links
+    contents: Contents
+    holders: Holders
+    facts: FactsCache

@@ -1,0 +1,147 @@
+"""
+Which manifests refer to which.
+
+Each manifest with a subject has a link below ``_referrers``, written when it is pushed.
+Those pushed to ``distribution``, which knows nothing of subjects, are found where their clients
+noted them: in an index under a tag made of the subject's digest (OCI distribution specification,
+*Referrers tag schema*).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from attrs import frozen
+from zope.interface import implementer
+
+from txregistry.deferreds import deferred
+from txregistry.errors import (
+    ContentDamaged,
+    CorruptLink,
+    DigestInvalid,
+    ManifestUnknown,
+    PathNotFound,
+)
+from txregistry.interfaces import IReferrers, ReferrersPage
+from txregistry.model.descriptor import ReferrerDescriptor
+from txregistry.model.digest import Digest
+from txregistry.model.manifest import stored_manifest
+from txregistry.model.name import RepositoryName, Tag
+from txregistry.storage import paths
+from txregistry.storage.parts import Parts
+from txregistry.storage.revisions import Revisions
+from txregistry.storage.tags import Tags
+from txregistry.storage.waiting import AT_ONCE, each
+
+MOST_LOOKED_AT: Final = 1000
+"""How many manifests are looked at for one page; with a filter, few of them may be in it."""
+
+
+@frozen
+class ReferrerLinks:
+    """
+    The links below ``_referrers``.
+    """
+
+    _parts: Parts
+    _name: RepositoryName
+
+    @deferred
+    async def add(self, subject: Digest, digest: Digest) -> None:
+        """Note that a manifest refers to a subject."""
+        await self._parts.links.write(paths.referrer_link(self._name, subject, digest), digest)
+
+    @deferred
+    async def remove(self, subject: Digest, digest: Digest) -> None:
+        """Note it no longer."""
+        with suppress(PathNotFound):
+            await self._parts.driver.delete(paths.referrer_link(self._name, subject, digest))
+
+    @deferred
+    async def all(self, subject: Digest) -> set[str]:
+        """:return: the digests of what refers to a subject; some may be gone."""
+        found: set[str] = set()
+        for directory in await self._children(paths.referrers(self._name, subject)):
+            algorithm = paths.last_component(directory)
+            found.update(
+                f"{algorithm}:{paths.last_component(path)}"
+                for path in await self._children(directory)
+            )
+        return found
+
+    async def _children(self, path: str) -> Sequence[str]:
+        try:
+            return await self._parts.driver.list(path)
+        except PathNotFound:
+            return ()
+
+
+def fallback_tag(subject: Digest) -> Tag:
+    """:return: the tag under which clients note what refers to a subject, if no registry does."""
+    return Tag(f"{subject.algorithm[:32]}-{subject.hex[:64]}")
+
+
+@implementer(IReferrers)
+@frozen
+class Referrers:
+    """
+    Lists referrers in the order of their digests' texts.
+    """
+
+    _parts: Parts
+    _revisions: Revisions
+    _tags: Tags
+    _links: ReferrerLinks
+
+    @deferred
+    async def page(
+        self, subject: Digest, limit: int, last: str = "", artifact_types: Sequence[str] = ()
+    ) -> ReferrersPage:
+        noted = sorted(await self._links.all(subject) | await self._listed(subject))
+        begin = bisect_right(noted, last)
+        end = min(begin + MOST_LOOKED_AT, len(noted))
+        found: list[ReferrerDescriptor] = []
+        while begin < end and len(found) < limit:
+            some = noted[begin : min(begin + max(limit - len(found), AT_ONCE), end)]
+            for text, entry in zip(some, await self._look_at(some, subject), strict=True):
+                if len(found) == limit:
+                    break
+                last = text
+                begin += 1
+                if entry is not None and _is_wanted(entry, artifact_types):
+                    found.append(entry)
+        return ReferrersPage(tuple(found), last if begin < len(noted) else "")
+
+    async def _listed(self, subject: Digest) -> set[str]:
+        """:return: the digests in the index that clients made."""
+        try:
+            digest = await self._tags.get(fallback_tag(subject))
+            payload = (await self._revisions.read(digest)).payload
+        except (ManifestUnknown, CorruptLink, ContentDamaged):
+            return set()
+        # It may list thousands.
+        index = await self._parts.threads.run(stored_manifest, payload)
+        return {str(child.descriptor.digest) for child in index.children} if index else set()
+
+    async def _look_at(
+        self, digests: Sequence[str], subject: Digest
+    ) -> list[ReferrerDescriptor | None]:
+        """:return: for each an entry, or ``None`` if it isn't here or refers to something else."""
+
+        @deferred
+        async def look_at(text: str) -> ReferrerDescriptor | None:
+            try:
+                digest = Digest.parse(text)
+                facts = await self._revisions.facts(digest)
+            except (DigestInvalid, ManifestUnknown, CorruptLink, ContentDamaged):
+                return None
+            return facts.referrer(digest) if facts.subject == subject else None
+
+        return await each(look_at, digests, self._parts.threads)
+
+
+def _is_wanted(entry: ReferrerDescriptor, artifact_types: Sequence[str]) -> bool:
+    return not artifact_types or entry.artifact_type in artifact_types

@@ -1,0 +1,90 @@
+"""
+The registry: all repositories on one driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Final
+
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from txregistry.deferreds import Threads
+from txregistry.interfaces import ILocks, IRegistry, IRepository, IStorageDriver, Page
+from txregistry.model.access import Requester
+from txregistry.model.digest import Digest
+from txregistry.model.name import RepositoryName
+from txregistry.storage.blobs import Blobs
+from txregistry.storage.catalog import Catalog
+from txregistry.storage.contents import Contents
+from txregistry.storage.facts import FactsCache
+from txregistry.storage.holders import Holders
+from txregistry.storage.links import Links
+from txregistry.storage.locks import Locks
+from txregistry.storage.manifests import Manifests
+from txregistry.storage.parts import Parts
+from txregistry.storage.referrers import ReferrerLinks, Referrers
+from txregistry.storage.repository import Repository
+from txregistry.storage.revisions import Revisions
+from txregistry.storage.tags import Tags
+from txregistry.storage.uploads import Uploads
+from txregistry.storage.validation import Validation
+
+
+@implementer(IRegistry)
+class Registry:
+    """
+    The rules of a registry over a driver.
+
+    :param driver: where everything is.
+    :param threads: where hashes are computed.
+    :param now: tells the time of day, in UTC.
+    :param validation: what a pushed manifest must fulfil.
+    :param locks: what keeps apart changes of the same thing; by default only those of this
+        object.
+    """
+
+    def __init__(
+        self,
+        driver: IStorageDriver,
+        threads: Threads,
+        now: Callable[[], datetime],
+        validation: Validation | None = None,
+        locks: ILocks | None = None,
+    ) -> None:
+        locks = locks or Locks()
+        self._parts: Final = Parts(
+            driver=driver,
+            threads=threads,
+            locks=locks,
+            now=now,
+            validation=validation or Validation(),
+            links=Links(driver),
+            contents=Contents(driver, locks),
+            holders=Holders(),
+            facts=FactsCache(),
+        )
+        self._catalog: Final = Catalog(driver, threads)
+
+    def repository(self, name: RepositoryName, requester: Requester) -> IRepository:
+        parts = self._parts
+        blobs = Blobs(parts, name)
+        revisions = Revisions(parts, name)
+        tags = Tags(parts, name)
+        links = ReferrerLinks(parts, name)
+        return Repository(
+            name=name,
+            blobs=blobs,
+            uploads=Uploads(parts, name, requester, blobs),
+            manifests=Manifests(parts, name, revisions, blobs, tags, links),
+            tags=tags,
+            referrers=Referrers(parts, revisions, tags, links),
+        )
+
+    def page(self, limit: int, last: str = "") -> Deferred[Page]:
+        return self._catalog.page(limit, last)
+
+    def holders(self, digest: Digest) -> Deferred[Sequence[RepositoryName]]:
+        return succeed(self._parts.holders.of(digest))

@@ -1,0 +1,104 @@
+"""
+The manifests of a repository by their digests: the links that show them, and what they say.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+from txregistry.deferreds import deferred
+from txregistry.errors import ContentDamaged, ManifestUnknown, PathNotFound
+from txregistry.interfaces import StoredManifest
+from txregistry.model.digest import Digest
+from txregistry.model.name import RepositoryName
+from txregistry.storage import paths
+from txregistry.storage.facts import Facts, read_facts
+from txregistry.storage.parts import Parts
+
+PARSED_AT_ONCE: Final = 128 * 1024
+"""A manifest of more bytes is parsed in a thread."""
+
+
+@frozen
+class Revisions:
+    """
+    A manifest is in a repository if there is a link, and the bytes that the link names.
+    """
+
+    _parts: Parts
+    _name: RepositoryName
+
+    @deferred
+    async def facts(self, digest: Digest) -> Facts:
+        """
+        :raises ManifestUnknown: if the repository doesn't have it.
+        """
+        try:
+            target = await self._parts.links.read(paths.revision_link(self._name, digest))
+            size = await self._parts.contents.size(target)
+            facts = self._parts.facts.get(target)
+            if facts is None:
+                facts = await self._facts(target, await self._parts.contents.read(target))
+        except PathNotFound:
+            raise self._unknown(digest) from None
+        if facts.size != size:
+            raise ContentDamaged(paths.blob(target))
+        return facts
+
+    @deferred
+    async def read(self, digest: Digest) -> StoredManifest:
+        """
+        :raises ManifestUnknown: if the repository doesn't have it.
+        """
+        try:
+            target = await self._parts.links.read(paths.revision_link(self._name, digest))
+            payload = await self._parts.contents.read(target)
+        except PathNotFound:
+            raise self._unknown(digest) from None
+        facts = await self._facts(target, payload)
+        return StoredManifest(facts.descriptor(digest), payload)
+
+    @deferred
+    async def has(self, digest: Digest) -> bool:
+        """:return: whether it is here."""
+        try:
+            target = await self._parts.links.read(paths.revision_link(self._name, digest))
+            await self._parts.contents.size(target)
+        except PathNotFound:
+            return False
+        return True
+
+    @deferred
+    async def add(self, digest: Digest) -> None:
+        """Show a manifest from now on, whose bytes are there."""
+        await self._parts.links.write(paths.revision_link(self._name, digest), digest)
+
+    @deferred
+    async def remove(self, digest: Digest) -> None:
+        """
+        Show it no longer.
+
+        :raises ManifestUnknown: if it wasn't shown.
+        """
+        try:
+            await self._parts.driver.delete(paths.revision_link(self._name, digest))
+        except PathNotFound:
+            raise self._unknown(digest) from None
+
+    async def _facts(self, target: Digest, payload: bytes) -> Facts:
+        """
+        :param target: the digest of ``payload``.
+        """
+        facts = self._parts.facts.get(target)
+        if facts is None:
+            if len(payload) <= PARSED_AT_ONCE:
+                facts = read_facts(payload)
+            else:
+                facts = await self._parts.threads.run(read_facts, payload)
+            self._parts.facts.put(target, facts)
+        return facts
+
+    def _unknown(self, digest: Digest) -> ManifestUnknown:
+        return ManifestUnknown(f"unknown manifest name={self._name} revision={digest}")
