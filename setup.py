@@ -84,7 +84,6 @@ setup(
         "Environment :: No Input/Output (Daemon)",
         "Framework :: Twisted",
         "Intended Audience :: System Administrators",
-        "License :: OSI Approved :: Apache Software License",
         "Operating System :: POSIX :: Linux",
         "Programming Language :: Python :: 3 :: Only",
         "Programming Language :: Python :: 3.11",
