@@ -362,9 +362,8 @@ class RegistryChannel(HTTPChannel):
         self.log.debug("refused: {error}", error=error)
         self._broken = True
         status, headers, body = self.site.render_error(error)
-        lines = [self.site.date]
+        lines = [self.site.date, b"Connection: close\r\n", b"Content-Length: %d\r\n" % len(body)]
         lines += [b"%b: %b\r\n" % field for field in headers]
-        lines.append(b"Content-Length: %d\r\nConnection: close\r\n" % len(body))
         self.write(head_bytes(status, lines) + body)
         self._close()
 

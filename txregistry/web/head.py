@@ -157,7 +157,7 @@ def check_beginning(raw: bytes, new: int, limits: Limits) -> None:
         end = raw.find(b"\n", end + 1)
 
 
-FIRST_BYTE: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]|\r\Z")
+FIRST_BYTE: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]|\r?\Z")
 
 
 def too_large(raw: bytes, limits: Limits) -> RegistryError:

@@ -166,7 +166,11 @@ def _start(port: _Accepting, site: RegistrySite) -> IListeningPort:
 
 
 def _remove_stale(path: bytes) -> None:
-    """Remove the file of a unix socket on which nobody listens: its owner was killed."""
+    """
+    Remove the file of a unix socket on which nobody listens: its owner was killed.
+
+    :raises CannotListenError: if there is anything else.
+    """
     try:
         if not stat.S_ISSOCK(os.lstat(path).st_mode):
             raise CannotListenError(None, path, FileExistsError(errno.EEXIST, "not a socket"))
@@ -178,5 +182,9 @@ def _remove_stale(path: bytes) -> None:
             probe.connect(path)
         except ConnectionRefusedError:
             os.unlink(path)
-        except OSError:
-            return  # somebody listens and is busy: binding will say so
+            return
+        except BlockingIOError:
+            pass  # somebody listens, and is busy
+        except OSError as error:
+            raise CannotListenError(None, path, error) from error
+    raise CannotListenError(None, path, OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)))

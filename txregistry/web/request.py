@@ -228,6 +228,7 @@ class RegistryRequest(server.Request):
             return
         lines = self._lines(status, headers, len(body) if body else 0)
         data = head_bytes(status, lines)
+        self.startedWriting = 1
         if body and not self._bodyless:
             self.sentLength = len(body)
             data += body
@@ -245,8 +246,9 @@ class RegistryRequest(server.Request):
         channel = self._start(status)
         if channel is None:
             return
-        lines = self._lines(status, headers, None)
-        channel.write(head_bytes(status, lines))
+        data = head_bytes(status, self._lines(status, headers, None))
+        self.startedWriting = 1
+        channel.write(data)
 
     def write(self, data: bytes) -> None:
         """
@@ -339,7 +341,6 @@ class RegistryRequest(server.Request):
     def _start(self, status: int) -> RegistryChannel | None:
         if self.startedWriting:
             raise RuntimeError("the answer has begun already")
-        self.startedWriting = 1
         self.code = status
         self._bodyless = not has_body(self.method, status)
         channel = self.channel
