@@ -78,13 +78,11 @@ def _path(options: argparse.Namespace) -> str:
 
 def _serve(options: argparse.Namespace) -> int:
     # Twisted's own runner, so that the daemon is the same by whichever command it is started.
-    from twisted.scripts.twistd import ServerOptions, runApp
+    from twisted.scripts import twistd
 
-    server = ServerOptions()
-    server.parseOptions(
-        ["--nodaemon", "--pidfile=", "txregistry", "--config", _path(options)]
-    )
-    runApp(server)
+    server = twistd.ServerOptions()
+    server.parseOptions(["--nodaemon", "--pidfile=", "txregistry", "--config", _path(options)])
+    twistd.runApp(server)
     return 0
 
 

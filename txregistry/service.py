@@ -1,16 +1,21 @@
 """
 Builds the daemon from a configuration: the one place that knows every room.
 """
+# The services of twisted.application have no types.
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, TextIO
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn, TextIO
 
 from attrs import frozen
 from twisted.application.service import MultiService, Service
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IDelayedCall, IListeningPort
@@ -120,16 +125,14 @@ def build_storage(
     return driver
 
 
-def build_registry(
-    reactor: Any, configuration: Configuration, driver: IStorageDriver
-) -> IRegistry:
+def build_registry(reactor: Any, configuration: Configuration, driver: IStorageDriver) -> IRegistry:
     """
     :param driver: where everything is.
     :return: the registry with its switches and middleware around it.
     :raises ConfigurationError: if there is no such middleware, or its options are wrong.
     """
     registry: IRegistry = Registry(
-        driver, Threads(reactor, reactor.getThreadPool()), _validation(configuration)
+        driver, Threads(reactor, reactor.getThreadPool()), _utc, _validation(configuration)
     )
     if not configuration.storage.delete.enabled:
         registry = UndeletableRegistry(registry)
@@ -174,6 +177,10 @@ def build_site(
             connections=limits.connections,
         ),
     )
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
 
 
 def _enabled(middlewares: Sequence[Middleware]) -> list[Middleware]:
@@ -251,7 +258,7 @@ class Listening(Service):
             self._port = self._listen()
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or error.socketError
-            raise SystemExit(f"txregistry: can't listen on {self._http.address}: {reason}") from None
+            _give_up(f"can't listen on {self._http.address}: {reason}")
 
     def startService(self) -> None:
         """Tell where it listens."""
@@ -371,7 +378,7 @@ class RegistryService(MultiService):
             try:
                 self._driver.check_writable()
             except ConfigurationError as error:
-                raise SystemExit(f"txregistry: {error}") from None
+                _give_up(str(error))
         super().privilegedStartService()
 
     def startService(self) -> None:
@@ -408,9 +415,7 @@ def build_service(
     driver = build_storage(reactor, configuration, checked)
     registry = build_registry(reactor, configuration, driver)
     site = build_site(reactor, configuration, registry, logs.completed)
-    service = RegistryService(
-        checked, Listening(reactor, site, configuration.http), logs, loaded
-    )
+    service = RegistryService(checked, Listening(reactor, site, configuration.http), logs, loaded)
     purging = configuration.storage.maintenance.uploadpurging
     if purging.enabled:
         _purging(reactor, driver, purging).setServiceParent(service)
@@ -418,8 +423,19 @@ def build_service(
 
 
 def _purging(reactor: Any, driver: IStorageDriver, settings: UploadPurging) -> Purging:
-    purger = Purger(driver, age=settings.age, dry_run=settings.dryrun)
+    purger = Purger(driver, _utc, timedelta(seconds=settings.age), settings.dryrun)
     return Purging(reactor, purger, settings.interval)
+
+
+def _give_up(reason: str) -> NoReturn:
+    """
+    End before anything has begun, with a line that says why.
+
+    Not through the log: by now that has ``sys.stderr``, and waits for a reactor that will never
+    run.
+    """
+    print(f"txregistry: {reason}", file=sys.__stderr__)
+    raise SystemExit(1)
 
 
 @deferred
@@ -430,8 +446,7 @@ async def _stopped(port: IListeningPort) -> None:
 
 
 def _shown(port: IListeningPort) -> str:
-    host = port.getHost()
-    if hasattr(host, "port"):
-        name = f"[{host.host}]" if ":" in host.host else host.host
-        return f"{name}:{host.port}"
-    return str(getattr(host, "name", host))
+    address = port.getHost()
+    if isinstance(address, IPv4Address | IPv6Address):
+        return str(TCPAddress(address.host, address.port))
+    return os.fsdecode(address.name) if isinstance(address, UNIXAddress) else str(address)
