@@ -91,6 +91,17 @@ def klein_match(path: str, method: str = "GET") -> Match | None:
     return Match(ENDPOINTS[endpoint], dict(variables))
 
 
+def klein_status(path: str) -> int | None:
+    """
+    What Klein would answer by itself, None where it finds a route.
+    """
+    try:
+        KleinRoutes.klein.url_map.bind("localhost", path_info=path).match()
+    except HTTPException as error:
+        return error.code
+    return None
+
+
 ENDPOINTS = {
     "base": routes.BASE,
     "catalog": routes.CATALOG_LIST,
@@ -169,18 +180,9 @@ class MatchTests:
         """
         Klein's map never answers with a redirect, which would be built from the Host.
         """
-        for path in [
-            *(path for path, _, _ in MATCHES),
-            *UNKNOWN,
-            "/v2//",
-            "//v2/",
-            "/v2/a//tags/list",
-        ]:
-            adapter = KleinRoutes.klein.url_map.bind("localhost", path_info=path)
-            try:
-                adapter.match()
-            except HTTPException as error:
-                assert error.code == 404, path
+        paths = [path for path, _, _ in MATCHES]
+        for path in [*paths, *UNKNOWN, "/v2//", "//v2/", "/v2/a//tags/list"]:
+            assert klein_status(path) in (None, 404), path
 
     def test_every_route(self) -> None:
         """

@@ -89,7 +89,7 @@ class LinkTests:
         """
         A digest in the path stands in the link as everybody writes it.
         """
-        name, value = next_link(f"/v2/a/referrers/{DIGEST}", [("n", "1")])
+        _, value = next_link(f"/v2/a/referrers/{DIGEST}", [("n", "1")])
         assert value == f'</v2/a/referrers/{DIGEST}?n=1>; rel="next"'.encode()
 
     @given(st.text(), st.lists(st.tuples(st.text(), st.text()), max_size=5))

@@ -27,7 +27,7 @@ def format_text(time: datetime, level: str, message: str, fields: Mapping[str, A
 def format_json(time: datetime, level: str, message: str, fields: Mapping[str, Any]) -> str:
     """:return: a JSON object."""
     line = {**fields, "level": level, "msg": message, "time": _timestamp(time)}
-    return json.dumps(line, default=str, ensure_ascii=False, separators=(",", ":"))
+    return _json(line)
 
 
 def format_logstash(time: datetime, level: str, message: str, fields: Mapping[str, Any]) -> str:
@@ -39,7 +39,7 @@ def format_logstash(time: datetime, level: str, message: str, fields: Mapping[st
         "level": _LOGSTASH_LEVELS.get(level, level),
         "message": message,
     }
-    return json.dumps(line, default=str, ensure_ascii=False, separators=(",", ":"))
+    return _json(line)
 
 
 FORMATTERS: Final[Mapping[str, Formatter]] = {
@@ -74,10 +74,15 @@ def _escape(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
+def _json(line: Mapping[str, Any]) -> str:
+    """:return: a line that no terminal and no encoding can misunderstand."""
+    return json.dumps(line, default=str, separators=(",", ":"))
+
+
 def _timestamp(time: datetime) -> str:
     return time.isoformat().replace("+00:00", "Z")
 
 
 def _quoted(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    return text if _PLAIN.match(text) else json.dumps(text, ensure_ascii=False)
+    return text if _PLAIN.match(text) else f'"{escaped(text)}"'

@@ -59,9 +59,19 @@ class LineWriter:
         lines, self._lines = self._lines, []
         if not lines:
             return
+        text = "\n".join(lines) + "\n"
         try:
-            self._stream.write("\n".join(lines) + "\n")
+            self._write(text)
+        except UnicodeEncodeError as error:
+            # The stream's encoding has not all characters: one of them must not cost the rest.
+            self._write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
             self._stream.flush()
+        except UnicodeEncodeError:
+            raise
         except (OSError, ValueError):
             pass
 
