@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.images import Image, Index, check_served
+from tests.clients.images import Image, Index, check_served, write_layout
 from tests.clients.programs import run
 from tests.clients.tap import Tap
 from tests.clients.wire import Wire, sha256
@@ -71,15 +71,14 @@ def test_chunked_image(wire: Wire, repository: str, tmp_path: Path) -> None:
     An image whose every blob is larger than a chunk is copied in.
     """
     image = Image.of({"hello": random.Random(3).randbytes(5_000)})
-    image.push(wire, repository, "1")
+    layout = write_layout(tmp_path / "layout", image)
     with Tap(wire.address) as tap:
         regctl = regctl_for(tap.address, home=tmp_path, chunk=1_000)
-        regctl("image", "export", f"{tap.address}/{repository}:1", str(tmp_path / "image.tar"))
-        regctl("image", "import", f"{tap.address}/{repository}-in:1", str(tmp_path / "image.tar"))
+        regctl("image", "copy", f"ocidir://{layout}:latest", f"{tap.address}/{repository}:1")
         sizes = [head.header("Content-Length") for head in tap.heads if head.method == "PATCH"]
     assert sizes.count("1000") >= 5
-    assert wire.digest_of(f"{repository}-in", "1") == image.digest
-    check_served(wire, f"{repository}-in", "1")
+    assert wire.digest_of(repository, "1") == image.digest
+    check_served(wire, repository, "1")
 
 
 def test_copy_with_referrers(regctl: Regctl, wire: Wire, repository: str) -> None:
