@@ -16,7 +16,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txregistry.errors import ClientDisconnected, RegistryError, RouteUnknown
+from txregistry.errors import (
+    ClientDisconnected,
+    MethodNotAllowed,
+    RegistryError,
+    RouteUnknown,
+    Unsupported,
+)
 from txregistry.interfaces import Exchange, IAccessController, IRegistry
 from txregistry.model.access import Credentials, Requester
 from txregistry.model.name import parse_name
@@ -91,40 +97,46 @@ class RegistryApplication:
         """Begin to answer a request whose head has arrived."""
         exchange = RunningExchange(request, self._seconds())
         if request.method in (b"GET", b"HEAD"):
-            running = self._run(exchange, self._short_way(exchange))
-            # Klein does this on its way.
-            request.notifyFinish().addErrback(lambda _: running.cancel())
-            return
-        try:
-            below = self._enter(exchange)
-        except RegistryError as error:
-            self._run(exchange, self._refuse(exchange, error))
+            self._go_short_way(exchange)
         else:
-            request.running = exchange
-            request.render_below(self._klein.resource, below)
+            self._go_kleins_way(exchange)
 
-    def _enter(self, exchange: RunningExchange) -> str:
-        """
-        Find out where a request comes from and where it goes.
-
-        :return: its path below the prefix.
-        """
+    def _enter(self, exchange: RunningExchange) -> None:
+        """Find out where a request comes from and where it goes."""
         request, options = exchange.request, self._options
         outside = options.proxies.outside(request, _peer(request))
         exchange.address = outside.address
         secure: bool = request.isSecure()  # type: ignore[no-untyped-call]  # Twisted's
         exchange.base = options.urls.base(outside, secure, exchange.text(b"host"))
         exchange.path = decode_path(request.uri)
-        return strip_prefix(exchange.path, options.urls.prefix)
+
+    def _below_prefix(self, exchange: RunningExchange) -> str:
+        return strip_prefix(exchange.path, self._options.urls.prefix)
 
     # --- the two ways to a route --------------------------------------------------------
 
-    async def _short_way(self, exchange: RunningExchange) -> Response:
-        below = self._enter(exchange)
+    def _go_short_way(self, exchange: RunningExchange) -> None:
+        running = self._run(exchange, self._find_and_answer(exchange))
+        # Klein does this on its way.
+        exchange.request.notifyFinish().addErrback(lambda _: running.cancel())
+
+    async def _find_and_answer(self, exchange: RunningExchange) -> Response:
+        self._enter(exchange)
         if exchange.path == "/":
             return Response(200, (ALIVE,))
-        found = match(below)
+        found = match(self._below_prefix(exchange))
         return await self._answer(exchange, found.route, found.variables)
+
+    def _go_kleins_way(self, exchange: RunningExchange) -> None:
+        request = exchange.request
+        try:
+            self._enter(exchange)
+            below = self._below_prefix(exchange)
+        except RegistryError as error:
+            self._run(exchange, self._refuse(exchange, error))
+        else:
+            request.running = exchange
+            request.render_below(self._klein.resource, below)
 
     def _answer_routed(
         self, request: RegistryRequest, route: str, variables: Mapping[str, str]
@@ -144,7 +156,7 @@ class RegistryApplication:
         exchange.route, exchange.variables = name, variables
         request = exchange.request
         if request.method == b"OPTIONS":
-            return Response(204, ((b"Allow", ", ".join(route.allowed).encode("ascii")),))
+            return Response(204, (_allow(route.allowed),))
         return await self._authorized(exchange, route)
 
     async def _authorized(self, exchange: RunningExchange, route: Route) -> Response:
@@ -198,6 +210,12 @@ class RegistryApplication:
     async def _fail(self, exchange: RunningExchange, error: Exception) -> None:
         """Tell the client what went wrong, or cut the answer off where it has begun."""
         status, headers, body = render_error(error)
+        if isinstance(error, Unsupported) and not isinstance(error, MethodNotAllowed):
+            # RFC 9110 §15.5.6: whoever says 405 says what there is instead.
+            headers = (
+                *headers,
+                _allow(self._routes[exchange.route].others(exchange.request.method)),
+            )
         exchange.errors = error_entries(error)
         if status >= INTERNAL and not isinstance(error, RegistryError):
             self.log.failure(
@@ -232,6 +250,10 @@ def _abort(request: RegistryRequest) -> None:
     """Cut the connection: the client must not take a part of an answer for all of it."""
     if request.channel is not None:
         request.channel.abort()
+
+
+def _allow(methods: Sequence[str]) -> Header:
+    return (b"Allow", ", ".join(methods).encode("ascii"))
 
 
 def _content_type(headers: Sequence[Header]) -> str:

@@ -68,6 +68,10 @@ class Route:
             raise MethodNotAllowed(self.allowed)
         return operation
 
+    def others(self, method: bytes) -> tuple[str, ...]:
+        """:return: the methods that are left where one is switched off."""
+        return tuple(each for each in self.allowed if each.encode("ascii") != method)
+
 
 @frozen
 class Limits:
