@@ -163,6 +163,18 @@ class BodyTimeTests:
         connection.wait(1)
         assert connection.wire.is_closing()
 
+    def test_dripping_rest(self) -> None:
+        """
+        Nor may it take too long altogether.
+        """
+        connection = Connection(unread, linger_idle=5, linger_time=30)
+        connection.send(PUT.replace(b"100000", b"100"))
+        for _ in range(29):
+            connection.send(b"a").wait(1)
+        assert not connection.wire.is_closing()
+        connection.send(b"a").wait(1)
+        assert connection.wire.is_closing()
+
 
 class LingerTimeTests:
     """

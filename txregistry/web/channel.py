@@ -93,7 +93,7 @@ class RegistryChannel(HTTPChannel):
         self._deadline = self.site.now + self.site.limits.head_time
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._broken = True
+        self._broken = self._lingering = True
         self._held = b""
         self._deadline = self._stalled_since = inf
         self.site.closed(self)
@@ -131,8 +131,7 @@ class RegistryChannel(HTTPChannel):
     def dataReceived(self, data: bytes) -> None:
         if self._broken or self._lingering:
             if self._lingering:
-                now = self.site.now
-                self._deadline = min(now + self.site.limits.linger_idle, self._linger_end)
+                self._await_rest()
             return
         if self._held:
             data = self._held + data
@@ -241,12 +240,14 @@ class RegistryChannel(HTTPChannel):
             body.fail(error)
         elif ended:
             body.end()
-        if self._request is None and (self._broken or ended):
-            self._answered()
-        elif self._request is None:
-            self._deadline = self.site.now + self.site.limits.linger_idle
-        else:
+        if self._lingering:
+            return b""  # whoever reads the body has answered, and that was the last answer
+        if self._request is not None:
             self._await_body()
+        elif self._broken or ended:
+            self._answered()
+        else:
+            self._await_rest()
         return data
 
     def _wanted(self) -> None:
@@ -345,8 +346,13 @@ class RegistryChannel(HTTPChannel):
         else:
             self._body.discard()
             self._count_buffered()
-            self._deadline = self.site.now + self.site.limits.linger_idle
+            self._linger_end = self.site.now + self.site.limits.linger_time
+            self._await_rest()
         self._go_on()
+
+    def _await_rest(self) -> None:
+        """Set the time limit for what still comes and is dropped."""
+        self._deadline = min(self.site.now + self.site.limits.linger_idle, self._linger_end)
 
     def _answered(self) -> None:
         """Be ready for the next request, whose predecessor has come and was answered."""
@@ -399,9 +405,8 @@ class RegistryChannel(HTTPChannel):
             self._deadline = inf
             self.loseConnection()
             return
-        limits = self.site.limits
-        self._linger_end = self.site.now + limits.linger_time
-        self._deadline = self.site.now + limits.linger_idle
+        self._linger_end = self.site.now + self.site.limits.linger_time
+        self._await_rest()
         self._unregister()
         lose_write()
         self._flow()

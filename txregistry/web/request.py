@@ -206,7 +206,7 @@ class RegistryRequest(server.Request):
         if self.channel is None or self.finished:
             return reason
         if self.startedWriting:
-            self.channel.abort()
+            self.abort()
         else:
             self.channel.give_up()
             self.respond(*self.site.render_error(reason.value or RuntimeError()))
@@ -321,6 +321,11 @@ class RegistryRequest(server.Request):
             return
         self._over(channel)
 
+    def abort(self) -> None:
+        """Cut the connection: its client must not take a part of the answer for all of it."""
+        if self.channel is not None:
+            self.channel.abort()
+
     def finish(self) -> None:
         """As :meth:`end`, for whoever answers as twisted.web has it."""
         if self._disconnected:
@@ -328,13 +333,6 @@ class RegistryRequest(server.Request):
         if not self.startedWriting:
             self._begin_plainly([(b"Content-Length", b"0")] if self.method != b"HEAD" else ())
         self.end()
-
-    # what the channel calls
-
-    def connectionLost(self, reason: Failure) -> None:
-        if self.producer is not None:
-            self.producer = None
-        super().connectionLost(reason)
 
     # inside
 
@@ -400,8 +398,7 @@ class RegistryRequest(server.Request):
         if self._promised is not None:
             self._promised -= size
             if self._promised < 0:
-                if self.channel is not None:
-                    self.channel.abort()
+                self.abort()
                 raise RuntimeError("there is more content than Content-Length says")
 
     def _over(self, channel: RegistryChannel) -> None:
