@@ -42,13 +42,16 @@ optional = {
     "redis": ["txredisapi>=1.4.11"],
 }
 
+# What the author of a plug-in needs to run txregistry.testing on it.
+testing = ["pytest>=8.2", "pytest-twisted>=1.14.3"]
+
 # What only developers need.
 development = {
+    "testing": testing,
     "tests": [
+        *testing,
         "hypothesis>=6.100",
-        "pytest>=8.2",
         "pytest-timeout>=2.3",
-        "pytest-twisted>=1.14.3",
         "setuptools>=64",
         "wheel>=0.40",
     ],

@@ -222,7 +222,7 @@ class Daemon:
         """
         Ask it to end (SIGTERM), and wait for that.
 
-        :return: the exit status.
+        :return: the exit status: -15, for twistd ends by the signal that it was sent.
         :raises DaemonFailed: it was still there after so many seconds, and was killed.
         """
         process = self._running()

@@ -48,8 +48,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 #: Anybody may say which version this is.
 FOR_ALL = frozenset({"_version"})
 
-#: Where the process's own reactor may be taken; everybody else is given one.
-MAY_TAKE_REACTOR = frozenset({"service", "workers", "tap", "cli"})
+#: Where the process's own reactor may be taken; everybody else is given one.  The contract suites
+#: are for drivers of real files and real services, which have real time.
+MAY_TAKE_REACTOR = frozenset({"service", "workers", "tap", "cli", "testing"})
 
 
 @attrs.frozen
