@@ -36,12 +36,15 @@ def run(
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
+    """A configuration that works."""
     path = tmp_path / "config.yml"
     path.write_text(GOOD.format(root=tmp_path / "storage", addr="127.0.0.1:0"))
     return path
 
 
 class CommandTests:
+    """The command itself."""
+
     def test_version(self) -> None:
         """``version`` and ``--version`` print it."""
         assert f"txregistry {__version__}" in run("version").stdout
@@ -60,6 +63,8 @@ class CommandTests:
 
 
 class CheckConfigTests:
+    """``check-config``."""
+
     def test_good(self, config: Path) -> None:
         """A good configuration is printed whole, defaults included, with status 0."""
         done = run("check-config", str(config))
@@ -84,6 +89,20 @@ class CheckConfigTests:
         assert done.returncode == 1
         assert f"{config}:4" in done.stderr
         assert "maxentries" in done.stderr
+
+    def test_unknown_driver_fails(self, config: Path) -> None:
+        """A driver that nobody offers makes it fail, with the names of those that there are."""
+        config.write_text("version: 0.1\nstorage: {filesytem: {}}\n")
+        done = run("check-config", str(config))
+        assert done.returncode == 1
+        assert "filesystem" in done.stderr
+
+    def test_warnings_do_not_fail(self, config: Path) -> None:
+        """What only has no effect yet is told, and is no failure."""
+        config.write_text(config.read_text() + "health: {storagedriver: {enabled: true}}\n")
+        done = run("check-config", str(config))
+        assert done.returncode == 0
+        assert "health" in done.stderr
 
     def test_secrets_are_masked(self, config: Path) -> None:
         """A secret is nowhere in what it prints."""

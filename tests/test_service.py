@@ -25,16 +25,19 @@ INMEMORY = "version: 0.1\nstorage: {inmemory: {}}\n"
 
 
 def loaded(text: str = INMEMORY) -> configuration.Loaded:
+    """A configuration."""
     return configuration.parse(text, {})
 
 
 def a_service(text: str = INMEMORY) -> service.RegistryService:
+    """The whole daemon."""
     from twisted.internet import reactor
 
     return service.build_service(reactor, loaded(text), io.StringIO(), io.StringIO())
 
 
 def a_registry(text: str) -> IRegistry:
+    """Only the registry, on a driver of its own."""
     from twisted.internet import reactor
 
     settings = loaded(text).configuration
@@ -43,6 +46,8 @@ def a_registry(text: str) -> IRegistry:
 
 
 class BuildRegistryTests:
+    """What stands around the registry."""
+
     def test_deletes_are_off_unless_enabled(self) -> None:
         """Without ``storage.delete.enabled`` nothing can be deleted."""
         assert isinstance(a_registry(INMEMORY), UndeletableRegistry)
@@ -91,6 +96,8 @@ class Recording:
 
 
 class RegistryServiceTests:
+    """Beginning and end."""
+
     def test_log_of_twistd(self) -> None:
         """Joining twistd's application makes our log its log."""
         application = Application("txregistry")
@@ -134,6 +141,8 @@ class CountingPurger:
 
 
 class PurgingTests:
+    """When uploads are purged."""
+
     def test_runs_again_and_again(self) -> None:
         """The first run comes within the interval, the next ones an interval later each."""
         clock, purger = Clock(), CountingPurger()

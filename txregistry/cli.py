@@ -10,8 +10,9 @@ import platform
 import sys
 from collections.abc import Sequence
 
-from txregistry import configuration
+from txregistry import configuration, service
 from txregistry._version import __version__
+from txregistry.errors import ConfigurationError
 
 DESCRIPTION = "A container registry: it stores and serves images and artifacts."
 
@@ -46,7 +47,8 @@ def _parser() -> argparse.ArgumentParser:
         description=(
             "Read a configuration with the environment's REGISTRY_ variables laid over it, print "
             "every problem with its key and line, and the effective configuration with its "
-            "secrets masked.  The exit status is 1 if there is any problem, a warning included."
+            "secrets masked.  The exit status is 1 if the registry would not start, or if a key is "
+            "unknown."
         ),
     )
     _add_configuration(check)
@@ -78,21 +80,25 @@ def _path(options: argparse.Namespace) -> str:
 
 def _serve(options: argparse.Namespace) -> int:
     # Twisted's own runner, so that the daemon is the same by whichever command it is started.
-    from twisted.scripts import twistd
+    # No other command needs it.
+    from twisted.scripts import twistd  # noqa: PLC0415 - see above
 
-    server = twistd.ServerOptions()
-    server.parseOptions(["--nodaemon", "--pidfile=", "txregistry", "--config", _path(options)])
-    twistd.runApp(server)
+    sys.argv[1:] = ["--nodaemon", "--pidfile=", "txregistry", "--config", _path(options)]
+    twistd.run()
     return 0
 
 
 def _check(options: argparse.Namespace) -> int:
-    problems, effective = configuration.check(_path(options), os.environ)
+    try:
+        loaded = configuration.load(_path(options), os.environ)
+        problems = (*loaded.warnings, *service.missing_plugins(loaded.configuration))
+        print(configuration.effective(loaded.configuration), end="")
+    except ConfigurationError as error:
+        problems = error.problems
     for problem in problems:
         print(problem, file=sys.stderr)
-    if effective is not None:
-        print(effective, end="")
-    return 1 if problems else 0
+    fails = any(problem.severity == "error" or problem.unknown for problem in problems)
+    return 1 if fails else 0
 
 
 def _print_version(_: argparse.Namespace) -> int:

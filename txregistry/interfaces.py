@@ -211,8 +211,8 @@ class IStorageDriver(Interface):
 
         :param visit: called for each file and directory, in the reactor's thread; ``None``
             means :attr:`Walk.ON`.
-        :param start_after: a path below ``path``; what comes before it in the order, and itself, is not
-            visited, but for directories on the way to it.
+        :param start_after: a path below ``path``; what comes before it in the order, and
+            itself, is not visited, but for directories on the way to it.
         :raises PathNotFound: if there is no such directory.  What vanishes meanwhile is left
             out.
         """
@@ -593,7 +593,8 @@ class IAccessController(Interface):
 
     def authorize(credentials: Credentials, accesses: Sequence[Access]) -> Deferred[Grant]:
         """
-        :param accesses: everything that the request wants; none means that it is enough to be known.
+        :param accesses: everything that the request wants; none means that it is enough to be
+            known.
         :raises Unauthorized: if other credentials might help; its challenge says which.
         :raises Denied: if nothing would help.
         """
@@ -688,9 +689,7 @@ class IStorageMiddlewareFactory(IPlugin):
 
     name = Attribute("The name in ``middleware.storage`` that chooses it.  str")
 
-    def create(
-        reactor: Any, driver: IStorageDriver, options: Mapping[str, Any]
-    ) -> IStorageDriver:
+    def create(reactor: Any, driver: IStorageDriver, options: Mapping[str, Any]) -> IStorageDriver:
         """
         :param driver: what is to be wrapped.
         :raises ConfigurationError: if an option is missing or wrong.

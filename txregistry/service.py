@@ -36,7 +36,7 @@ from txregistry.configuration import (
 )
 from txregistry.deferreds import Threads, deferred
 from txregistry.drivers.base import CheckedDriver
-from txregistry.errors import ConfigurationError
+from txregistry.errors import ConfigurationError, Problem
 from txregistry.interfaces import Exchange, IRegistry, IStorageDriver
 from txregistry.model.manifest import Platform
 from txregistry.observability.formats import FORMATTERS
@@ -100,6 +100,29 @@ def build_logs(reactor: Any, log: Log, stream: TextIO, access_stream: TextIO) ->
     )
     accesses = None if log.accesslog.disabled else AccessLog(LineWriter(access_stream, reactor))
     return Logs(events, accesses)
+
+
+def missing_plugins(configuration: Configuration) -> tuple[Problem, ...]:
+    """
+    :return: an error for each driver or middleware that is configured and can't be found.
+    """
+    middleware = configuration.middleware
+    choices = [(factories.driver_factory, [configuration.storage.driver])] + [
+        (find, [each.name for each in _enabled(chosen)])
+        for find, chosen in (
+            (factories.storage_middleware_factory, middleware.storage),
+            (factories.registry_middleware_factory, middleware.registry),
+            (factories.repository_middleware_factory, middleware.repository),
+        )
+    ]
+    problems: list[Problem] = []
+    for find, names in choices:
+        for name in names:
+            try:
+                find(name)
+            except ConfigurationError as error:
+                problems += error.problems
+    return tuple(problems)
 
 
 def build_driver(reactor: Any, configuration: Configuration) -> CheckedDriver:
@@ -310,7 +333,8 @@ class Purging(Service):
     def startService(self) -> None:
         """Plan the first run."""
         super().startService()
-        self._plan(random.uniform(0, min(self._interval, FIRST_PURGE_SECONDS)))
+        first = random.uniform(0, min(self._interval, FIRST_PURGE_SECONDS))  # noqa: S311 - no secret
+        self._plan(first)
 
     def stopService(self) -> Deferred[None]:
         """Plan nothing more, and break a run off."""
@@ -335,7 +359,7 @@ class Purging(Service):
             self.log.info("upload purging: {report}", report=report)
         except CancelledError:
             return
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever it is, the next run comes
             self.log.failure("upload purging failed; it is tried again next time")
         self._plan(self._interval)
 
@@ -385,7 +409,7 @@ class RegistryService(MultiService):
         """Tell what is odd about the configuration, and begin."""
         self.log.info("txregistry {version}", version=__version__)
         for warning in self._loaded.warnings:
-            self.log.warn("{warning}", warning=warning)
+            self.log.warn("{warning}", warning=warning)  # noqa: G010 - Twisted's logger has no other
         super().startService()
 
     @deferred
@@ -449,4 +473,4 @@ def _shown(port: IListeningPort) -> str:
     address = port.getHost()
     if isinstance(address, IPv4Address | IPv6Address):
         return str(TCPAddress(address.host, address.port))
-    return os.fsdecode(address.name) if isinstance(address, UNIXAddress) else str(address)
+    return os.fsdecode(address.name or "") if isinstance(address, UNIXAddress) else str(address)

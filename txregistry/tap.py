@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from twisted.python.logfile import LogFile
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
@@ -37,7 +38,7 @@ class Options(UsageOptions):
         if path is not None:
             self["config"] = path
 
-    def postOptions(self) -> None:  # noqa: N802 - Twisted's name
+    def postOptions(self) -> None:
         """Find the file, by whichever way it is told."""
         self["config"] = self["config"] or os.environ.get(configuration.PATH_VARIABLE)
         if not self["config"]:
@@ -47,28 +48,31 @@ class Options(UsageOptions):
             )
 
 
-def makeService(options: Options) -> RegistryService:  # noqa: N802 - Twisted's name
+def makeService(options: Options) -> RegistryService:
     """
     Make the daemon.
 
     :param options: the command line, with twistd's own as its parent.
     :raises SystemExit: if the configuration can't be used; its message says why.
     """
-    from twisted.internet import reactor
+    # Not before: twistd chooses the reactor by its own options.
+    from twisted.internet import reactor  # noqa: PLC0415 - see above
 
     try:
         loaded = configuration.load(options["config"], os.environ)
-        return build_service(reactor, loaded, *_streams(options.parent or {}))
+        return build_service(reactor, loaded, *_log_streams(options.parent or {}))
     except ConfigurationError as error:
         raise SystemExit(f"txregistry: the configuration can't be used\n{error}") from None
 
 
-def _streams(twistd: Mapping[str, Any]) -> tuple[TextIO, TextIO]:
+def _log_streams(twistd: Mapping[str, Any]) -> tuple[TextIO, TextIO]:
     """
     :param twistd: twistd's own options.
-    :return: where events and accesses go.  Not ``sys.stdout``: twistd makes log events of what
-        is written there.
+    :return: where events and accesses go: both to the file that twistd was told, or that it takes
+        when it leaves the terminal; else to the standard error and output.
     """
-    assert sys.__stdout__ is not None
-    assert sys.__stderr__ is not None
-    return sys.__stderr__, sys.__stdout__
+    path = twistd.get("logfile") or ("-" if twistd.get("nodaemon", True) else "twistd.log")
+    if path == "-":
+        return sys.stderr, sys.stdout
+    file = LogFile.fromFullPath(path)
+    return file, file

@@ -14,8 +14,8 @@ from attrs import frozen
 
 from txregistry.errors import RangeMalformed
 
-MAXIMUM_RANGES: Final = 1000
-"""More ranges than this in one request are a syntax error: nobody means it well."""
+MAXIMUM_RANGES: Final = 4096
+"""More ranges than this in one request are refused.  Partial pulls ask for up to 1024."""
 
 MAXIMUM_DIGITS: Final = 19
 """A position with more digits is over any size that there is."""
