@@ -15,7 +15,7 @@ from attrs import frozen
 from txregistry.errors import RangeMalformed
 
 MAXIMUM_RANGES: Final = 4096
-"""More ranges than this in one request are refused.  Partial pulls ask for up to 1024."""
+"""Where there are more ranges than this, they are ignored.  Partial pulls ask for up to 1024."""
 
 MAXIMUM_DIGITS: Final = 19
 """A position with more digits is over any size that there is."""
@@ -55,8 +55,8 @@ def parse_range(header: str, size: int) -> tuple[ByteRange, ...] | None:
     :param header: its value.
     :param size: the size of the content in bytes.
     :return: the ranges that exist, in the order asked, each clamped to the size; or ``None``
-        if the whole content is to be sent: its unit is not ``bytes``, the content is empty, or
-        the ranges add up to more than all of it.
+        if the whole content is to be sent: its unit is not ``bytes``, the content is empty, the
+        ranges are too many, or add up to more than all of it.
     :raises RangeNotSatisfiable: if no range lies within the content, or the syntax is wrong.
     """
     unit, equals, specs = header.partition("=")
@@ -64,7 +64,7 @@ def parse_range(header: str, size: int) -> tuple[ByteRange, ...] | None:
         return None
     parts = [part.strip(" \t") for part in specs.split(",")]
     if len(parts) > MAXIMUM_RANGES:
-        raise RangeNotSatisfiable
+        return None
     wanted = [_resolve(part, size) for part in parts if part]
     ranges = tuple(each for each in wanted if each is not None)
     if not ranges:
