@@ -66,13 +66,6 @@ def name(request: pytest.FixtureRequest) -> str:
     return "trap/" + "-".join(re.findall("[a-z0-9]+", request.node.name.lower()))
 
 
-def read_to_end(answers: list[Answer], status: int) -> None:
-    """
-    Check the status of answers of which none may be missing.
-    """
-    assert [answer.status for answer in answers] == [status] * len(answers)
-
-
 class PingTests:
     """
     The ping, and what holds for requests of any kind.
@@ -597,8 +590,7 @@ class UploadTests:
             pusher.start()
         for pusher in pushers:
             pusher.join()
-        assert len(answers) == 8
-        read_to_end(answers, 201)
+        assert [answer.status for answer in answers] == [201] * 8
         assert wire.blob(name, sha256(content)).body == content
 
 
@@ -697,7 +689,7 @@ class ListTests:
             entry["digest"] for entry in pushed.values()
         )
 
-    def test_trap_40_fallback_tags(self, wire: Wire, name: str, make_daemon: MakeDaemon) -> None:
+    def test_trap_40_fallback_tags(self, wire: Wire, name: str) -> None:
         """
         What a client indexed under the fallback tag, when there was no API, is in the API's
         list, and once; the superseded index can be deleted.
