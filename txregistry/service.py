@@ -182,14 +182,15 @@ def build_site(
     :param completed: told of every exchange when it is over.
     :return: what ports serve.
     """
+    threads = Threads(reactor, reactor.getThreadPool())
     application = RegistryApplication(
-        registry, OpenAccess(), _web_options(configuration), completed, reactor.seconds
+        registry, OpenAccess(), threads, _web_options(configuration), completed, reactor.seconds
     )
     limits = configuration.http.limits
     return RegistrySite(
         application.dispatch,
         reactor,
-        Threads(reactor, reactor.getThreadPool()),
+        threads,
         ConnectionLimits(
             head=limits.head,
             headers=limits.headers,

@@ -16,6 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from txregistry.deferreds import Threads
 from txregistry.errors import (
     ClientDisconnected,
     MethodNotAllowed,
@@ -69,6 +70,7 @@ class RegistryApplication:
 
     :param registry: what is served.
     :param controller: decides who may do what.
+    :param threads: where what takes long is done.
     :param options: how it looks from outside.
     :param completed: told of every exchange when it is over.
     :param seconds: a clock that only goes forward, in seconds.
@@ -80,6 +82,7 @@ class RegistryApplication:
         self,
         registry: IRegistry,
         controller: IAccessController,
+        threads: Threads,
         options: WebOptions,
         completed: Callable[[Exchange], None],
         seconds: Callable[[], float],
@@ -89,7 +92,7 @@ class RegistryApplication:
         self._options = options
         self._completed = completed
         self._seconds = seconds
-        self._routes = build_routes(registry, options.limits, options.redirects)
+        self._routes = build_routes(registry, threads, options.limits, options.redirects)
         self._routed_headers = (API_VERSION, *options.headers)
         self._klein = KleinRoutes(self._answer_routed)
 

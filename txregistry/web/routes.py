@@ -12,6 +12,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from txregistry.deferreds import Threads
 from txregistry.errors import MethodNotAllowed
 from txregistry.interfaces import IRegistry
 from txregistry.model.access import CATALOG, Access, Action
@@ -104,14 +105,17 @@ UPLOAD: Final = "blob-upload-chunk"
 REFERRERS: Final = "referrers"
 
 
-def build_routes(registry: IRegistry, limits: Limits, redirects: bool) -> dict[str, Route]:
+def build_routes(
+    registry: IRegistry, threads: Threads, limits: Limits, redirects: bool
+) -> dict[str, Route]:
     """
     :param registry: what is served.
+    :param threads: where what takes long is done.
     :param redirects: send clients to the storage itself where it has a URL for them.
     :return: all routes by name.
     """
     blobs, uploads = Blobs(redirects), Uploads(registry, limits.blob)
-    manifests = Manifests(limits.manifest, limits.tags)
+    manifests = Manifests(threads, limits.manifest, limits.tags)
     tags, referrers = Tags(limits.tags_page), Referrers(limits.referrers_page)
     catalog = Catalog(registry, limits.catalog_page)
     routes = (
