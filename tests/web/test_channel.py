@@ -121,6 +121,25 @@ class DispatchTests:
         connection.send(GET)
         assert len(connection.answers) == 101
 
+    def test_many_chunks(self) -> None:
+        """
+        A body in very many chunks is taken a part at a time: others have their turn between.
+        """
+        recorder = Recorder()
+        connection = Connection(recorder).send(CHUNKED)
+        reading = recorder.last.body.read_all(1_000_000)
+        whole = result(reading)
+        connection.send(b"1\r\na\r\n" * 50_000)
+        assert recorder.last.body.received < 10_000
+        assert connection.wire.is_paused()
+        connection.clock.pump([0] * 20)
+        assert not connection.wire.is_paused()
+        assert recorder.last.body.received == 50_000
+        connection.send(b"0\r\n\r\n" + GET)
+        assert whole == [b"a" * 50_000]
+        recorder.last.respond(200, (), b"")
+        assert len(recorder.requests) == 2
+
     def test_what_waits_is_bounded(self) -> None:
         """
         The client has to wait if it sends too many requests before it gets an answer.

@@ -150,14 +150,16 @@ class RegistryChannel(HTTPChannel):
             while data:
                 if self._broken or self._lingering:
                     data = b""
-                elif self._framing is not None:
-                    data = self._take_body(self._framing, data)
-                elif self._request is not None or self._waitingForTransport:
+                elif self._is_busy():
                     break
                 elif not turns:
                     self._later = True
                     self.site.clock.callLater(0, self._take_later)
                     break
+                elif self._framing is not None:
+                    data = self._take_body(self._framing, data)
+                    if self._framing is not None:
+                        turns = 0  # if anything is left, it is left for another turn
                 else:
                     turns -= 1
                     before = data
@@ -170,6 +172,10 @@ class RegistryChannel(HTTPChannel):
         finally:
             self._taking = False
         self._held = data
+
+    def _is_busy(self) -> bool:
+        """:return: whether the next request has to wait for the answer to this one."""
+        return self._framing is None and (self._request is not None or self._waitingForTransport)
 
     def _take_later(self) -> None:
         self._later = False
@@ -289,11 +295,10 @@ class RegistryChannel(HTTPChannel):
         if self._broken or self._lingering:
             return True  # what comes is dropped
         limits = self.site.limits
-        if self._framing is None:
-            waits = self._request is not None or self._waitingForTransport or self._later
-            return not waits or len(self._held) <= limits.pipelined
+        if self._later or self._is_busy():
+            return len(self._held) <= limits.pipelined
         body = self._body
-        if not body.buffered:
+        if self._framing is None or not body.buffered:
             return True
         if not body.started or self.site.buffered >= limits.body_buffers:
             return False

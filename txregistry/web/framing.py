@@ -15,6 +15,9 @@ from txregistry.errors import BodyInvalid
 from txregistry.web.head import FIELD_LINE
 from txregistry.web.limits import Limits
 
+LINES_AT_ONCE: Final = 8192
+"""How many lines of a chunked body are looked at in one turn: a few milliseconds."""
+
 CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?\r\n")
 
 
@@ -40,7 +43,8 @@ class Framing(Protocol):
 
         :param data: what came.
         :param pieces: to which the content is appended, also if an error is raised.
-        :return: what doesn't belong to the body any more.
+        :return: what is left: what doesn't belong to the body any more if it has ended, else
+            what can't be looked at in one turn of the reactor.
         :raises BodyInvalid: if the framing is broken.
         """
         ...
@@ -99,7 +103,8 @@ class Chunked:
     def take(self, data: bytes, pieces: list[bytes]) -> bytes:
         position = 0
         size = len(data)
-        while position < size and not self.ended:
+        lines = LINES_AT_ONCE
+        while position < size and lines and not self.ended:
             if self._left:
                 piece = data[position : position + self._left]
                 pieces.append(piece)
@@ -112,6 +117,7 @@ class Chunked:
                 return b""
             line = data[position:end]
             position = end
+            lines -= 1
             if self._line:
                 line = self._line + line
                 self._line = b""

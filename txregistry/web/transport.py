@@ -27,7 +27,7 @@ from txregistry.web.connections import Connections
 
 KIB: Final = 1024
 
-READ_LEAST: Final = 16 * KIB
+READ_LEAST: Final = 8 * KIB
 READ_MOST: Final = 256 * KIB
 """How much is read at once: little from most clients, much from who sends much."""
 
