@@ -18,7 +18,7 @@ from twisted.python.reflect import namedAny
 from zope.interface.interface import InterfaceClass
 
 import twisted.plugins
-from txregistry.errors import ConfigurationError
+from txregistry.errors import ConfigurationError, Problem
 from txregistry.interfaces import (
     IRegistryMiddlewareFactory,
     IRepositoryMiddlewareFactory,
@@ -92,7 +92,7 @@ class _Choice:
         raise self._problem("; ".join([text, *others.problems]))
 
     def _problem(self, text: str) -> ConfigurationError:
-        return ConfigurationError([f"{self.key}: {text}"])
+        return ConfigurationError([Problem(key=self.key, text=text)])
 
 
 class _Others:

@@ -14,7 +14,7 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from txregistry.drivers.wrapper import DriverWrapper
-from txregistry.errors import ConfigurationError
+from txregistry.errors import ConfigurationError, Problem
 from txregistry.interfaces import IStorageDriver, IStorageMiddlewareFactory
 
 
@@ -49,16 +49,19 @@ class RedirectFactory:
 
 
 def _base_url(value: object) -> str:
-    key = "middleware.storage: redirect: baseurl"
     if not value:
-        raise ConfigurationError([f"{key} is missing"])
+        raise _problem("is missing")
     try:
         url = urlsplit(str(value))
     except ValueError as error:
-        raise ConfigurationError([f"{key}: {value!r} is no URL: {error}"]) from None
+        raise _problem(f"{value!r} is no URL: {error}") from None
     if not url.scheme or not url.netloc:
-        raise ConfigurationError([f"{key}: {value!r} needs a scheme and a host"])
+        raise _problem(f"{value!r} needs a scheme and a host")
     return f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}"
+
+
+def _problem(text: str) -> ConfigurationError:
+    return ConfigurationError([Problem(key="middleware.storage", text=f"redirect: baseurl {text}")])
 
 
 #: What the table of middleware names.

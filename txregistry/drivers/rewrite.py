@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from txregistry.deferreds import deferred
 from txregistry.drivers.wrapper import DriverWrapper
-from txregistry.errors import ConfigurationError
+from txregistry.errors import ConfigurationError, Problem
 from txregistry.interfaces import IStorageDriver, IStorageMiddlewareFactory
 
 
@@ -75,7 +75,8 @@ class RewriteFactory:
 def _text(options: Mapping[str, Any], key: str) -> str:
     value = options.get(key) or ""
     if not isinstance(value, str):
-        raise ConfigurationError([f"middleware.storage: rewrite: {key}: {value!r} is no text"])
+        text = f"rewrite: {key} {value!r} is no text"
+        raise ConfigurationError([Problem(key="middleware.storage", text=text)])
     return value
 
 

@@ -20,7 +20,13 @@ from txregistry.drivers.filesystem.survey import LocalSurvey
 from txregistry.drivers.filesystem.threads import DriverThreads, opened
 from txregistry.drivers.filesystem.writing import FileWriter, open_exclusively, write_all
 from txregistry.drivers.walk import Tour
-from txregistry.errors import ConfigurationError, NoSpace, PathNotFound, StorageFailure
+from txregistry.errors import (
+    ConfigurationError,
+    NoSpace,
+    PathNotFound,
+    Problem,
+    StorageFailure,
+)
 from txregistry.interfaces import (
     FileInfo,
     IFileReader,
@@ -29,6 +35,9 @@ from txregistry.interfaces import (
     LocalFile,
     Walk,
 )
+
+#: The key of the root directory, for messages.
+ROOT_KEY = "storage.filesystem.rootdirectory"
 
 #: Files up to this many bytes are read where small things are done.
 _SMALL = 64 * 1024
@@ -77,9 +86,8 @@ class FilesystemDriver:
         except NoSpace:
             pass
         except StorageFailure as error:
-            raise ConfigurationError(
-                [f"storage.filesystem.rootdirectory: can't write to {self._root}: {error.reason}"]
-            ) from error
+            text = f"can't write to {self._root}: {error.reason}"
+            raise ConfigurationError([Problem(key=ROOT_KEY, text=text)]) from error
 
     @deferred
     async def get_content(self, path: str) -> bytes:

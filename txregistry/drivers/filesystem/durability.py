@@ -47,10 +47,17 @@ class Names:
 
     :param root: is there already, and nothing above it is touched.
     :param memory: how many names to remember.
+    :param sync: makes the names in a directory durable.
     """
 
-    def __init__(self, root: str, memory: int = 8192) -> None:
+    def __init__(
+        self,
+        root: str,
+        memory: int = 8192,
+        sync: Callable[[str], None] = sync_directory,
+    ) -> None:
         self._root = root
+        self._sync = sync
         self._memory = memory
         self._settled: set[str] = set()
         self._lock = Lock()
@@ -97,7 +104,7 @@ class Names:
             name = os.path.dirname(name)
         for name in reversed(unsettled):
             news = self._news
-            sync_directory(os.path.dirname(name))
+            self._sync(os.path.dirname(name))
             with self._lock:
                 if news == self._news:
                     self._settled.add(name)

@@ -12,9 +12,10 @@ from typing import Any
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from txregistry.drivers.filesystem.driver import FilesystemDriver
+from txregistry.drivers.filesystem.driver import ROOT_KEY, FilesystemDriver
+from txregistry.drivers.filesystem.durability import Names
 from txregistry.drivers.filesystem.threads import DriverThreads
-from txregistry.errors import ConfigurationError
+from txregistry.errors import ConfigurationError, Problem
 from txregistry.interfaces import IStorageDriverFactory
 
 _ROOT = "/var/lib/registry"
@@ -37,35 +38,49 @@ class FilesystemFactory:
     name = "filesystem"
 
     def create(self, reactor: Any, parameters: Mapping[str, Any]) -> FilesystemDriver:
-        threads = _thread_count(parameters.get("maxthreads", _THREADS))
+        threads = thread_count(parameters.get("maxthreads", _THREADS))
         root = _root_directory(parameters.get("rootdirectory") or _ROOT)
         return FilesystemDriver(
             root, DriverThreads(reactor, threads, self.name), quick=is_local(root)
         )
 
 
-def _thread_count(value: object) -> int:
+def thread_count(value: object) -> int:
+    """
+    :raises ConfigurationError: if it is no whole number.
+    """
     try:
         if isinstance(value, (int, str)) and not isinstance(value, bool):
             return max(int(value), _FEWEST_THREADS)
     except ValueError:
         pass
-    raise ConfigurationError([f"storage.filesystem.maxthreads: {value!r} is no whole number"])
+    raise _problem("storage.filesystem.maxthreads", f"{value!r} is no whole number")
 
 
 def _root_directory(value: object) -> str:
-    key = "storage.filesystem.rootdirectory"
     if not isinstance(value, str):
-        raise ConfigurationError([f"{key}: {value!r} is no path"])
+        raise _problem(ROOT_KEY, f"{value!r} is no path")
     root = os.path.abspath(value)
     try:
-        os.makedirs(root, exist_ok=True)
+        _make(root)
         os.listdir(root)
-    except FileExistsError:
-        raise ConfigurationError([f"{key}: {root} is no directory"]) from None
     except OSError as error:
-        raise ConfigurationError([f"{key}: can't use {root}: {error.strerror}"]) from error
+        raise _problem(ROOT_KEY, f"can't use {root}: {error.strerror}") from error
     return root
+
+
+def _problem(key: str, text: str) -> ConfigurationError:
+    return ConfigurationError([Problem(key=key, text=text)])
+
+
+def _make(root: str) -> None:
+    """Make the directory if need be, and let no power cut take it away again."""
+    above = root
+    while not os.path.exists(above):
+        above = os.path.dirname(above)
+    names = Names(above)
+    names.make_directory(root)
+    names.settle(root)
 
 
 def is_local(directory: str, mounts: str = "/proc/self/mountinfo") -> bool:
