@@ -33,7 +33,7 @@ def a_service(text: str = INMEMORY) -> service.RegistryService:
     """The whole daemon."""
     from twisted.internet import reactor
 
-    return service.build_service(reactor, loaded(text), io.StringIO(), io.StringIO())
+    return service.build_service(reactor, loaded(text), {}, io.StringIO(), io.StringIO())
 
 
 def a_registry(text: str) -> IRegistry:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, TextIO
 
@@ -39,6 +39,7 @@ from txregistry.drivers.base import CheckedDriver
 from txregistry.errors import ConfigurationError, Problem
 from txregistry.interfaces import Exchange, IRegistry, IStorageDriver
 from txregistry.model.manifest import Platform
+from txregistry.observability import stalls
 from txregistry.observability.formats import FORMATTERS
 from txregistry.observability.logs import AccessLog, EventLog, LineWriter
 from txregistry.storage.purge import Purger
@@ -365,6 +366,39 @@ class Purging(Service):
         self._plan(self._interval)
 
 
+class StallWatching(Service):
+    """
+    Logs what keeps the reactor busy for too long.
+
+    :param clock: the reactor.
+    :param limit: in seconds.
+    """
+
+    log = Logger()
+
+    def __init__(self, clock: Any, limit: float) -> None:
+        self._clock = clock
+        self._watch = stalls.StallWatch(clock, limit, self._stalled)
+
+    def startService(self) -> None:
+        """Begin to watch, when the reactor has begun to run."""
+        super().startService()
+        self._clock.callWhenRunning(self._watch.start)
+
+    def stopService(self) -> None:
+        """End."""
+        super().stopService()
+        self._watch.stop()
+
+    def _stalled(self, seconds: float, stack: str) -> None:
+        self._clock.callFromThread(
+            self.log.warn,
+            "the reactor was busy for {seconds:.3f} s:\n{stack}",
+            seconds=seconds,
+            stack=stack,
+        )
+
+
 class RegistryService(MultiService):
     """
     The daemon.
@@ -423,13 +457,18 @@ class RegistryService(MultiService):
 
 
 def build_service(
-    reactor: Any, loaded: Loaded, stream: TextIO = sys.stderr, access_stream: TextIO = sys.stdout
+    reactor: Any,
+    loaded: Loaded,
+    environ: Mapping[str, str],
+    stream: TextIO = sys.stderr,
+    access_stream: TextIO = sys.stdout,
 ) -> RegistryService:
     """
     Build the daemon.
 
     :param reactor: on which everything runs.
     :param loaded: the configuration.
+    :param environ: may switch the watch over the reactor on (:data:`stalls.VARIABLE`).
     :param stream: where the log of events goes.
     :param access_stream: where the log of accesses goes.
     :raises ConfigurationError: if a plug-in is missing or finds its parameters wrong.
@@ -444,7 +483,18 @@ def build_service(
     purging = configuration.storage.maintenance.uploadpurging
     if purging.enabled:
         _purging(reactor, driver, purging).setServiceParent(service)
+    limit = _stall_limit(environ)
+    if limit is not None:
+        StallWatching(reactor, limit).setServiceParent(service)
     return service
+
+
+def _stall_limit(environ: Mapping[str, str]) -> float | None:
+    text = environ.get(stalls.VARIABLE)
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise ConfigurationError([f"{stalls.VARIABLE}: {text!r} is no number of seconds"]) from None
 
 
 def _purging(reactor: Any, driver: IStorageDriver, settings: UploadPurging) -> Purging:

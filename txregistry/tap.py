@@ -33,7 +33,7 @@ class Options(UsageOptions):
     ]
     compData = None
 
-    def parseArgs(self, path: str | None = None) -> None:  # noqa: N802 - Twisted's name
+    def parseArgs(self, path: str | None = None) -> None:
         """Take the file as an argument too, as distribution does."""
         if path is not None:
             self["config"] = path
@@ -60,7 +60,8 @@ def makeService(options: Options) -> RegistryService:
 
     try:
         loaded = configuration.load(options["config"], os.environ)
-        return build_service(reactor, loaded, *_log_streams(options.parent or {}))
+        streams = _log_streams(options.parent or {})
+        return build_service(reactor, loaded, os.environ, *streams)
     except ConfigurationError as error:
         raise SystemExit(f"txregistry: the configuration can't be used\n{error}") from None
 
