@@ -56,7 +56,7 @@ class Call:
         """
         The arguments that are decimal numbers, a descriptor among them.
         """
-        words = re.sub(r'"[^"]*"|<[^>]*>', "", self.arguments).split(", ")
+        words = re.sub(r'"[^"]*"|<[^>]*>(\(deleted\))?', "", self.arguments).split(", ")
         return [int(word) for word in words if re.fullmatch(r"-?\d+", word)]
 
     @property
@@ -80,6 +80,7 @@ def unquoted(text: str) -> bytes:
 
 LINE = re.compile(r"(\d+) +(?:<\.\.\. (\w+) resumed>|(\w+)\()(.*)", re.DOTALL)
 UNFINISHED = " <unfinished ...>"
+DETACHED = " <detached ...>"
 RETURNED = re.compile(r"(.*)\) += (-?\d+|0x[0-9a-f]+|\?)(?:[ <].*)?", re.DOTALL)
 
 
@@ -91,7 +92,7 @@ def calls(trace: Path) -> list[Call]:
     begun: dict[str, tuple[int, str]] = {}
     for number, line in enumerate(trace.read_text("ascii").splitlines()):
         parts = LINE.fullmatch(line)
-        if parts is None:  # a thread's exit, a signal
+        if parts is None or line.endswith(DETACHED):  # also a thread's exit, a signal
             continue
         thread, resumed, fresh, text = parts.groups()
         start, before = begun.pop(thread) if resumed else (number, "")
