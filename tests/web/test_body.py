@@ -61,6 +61,16 @@ class RequestBodyTests:
         assert body.buffered == 0
         assert body.received == 3
 
+    def test_small_pieces(self) -> None:
+        """
+        Very many small pieces become a few large ones.
+        """
+        body = RequestBody(None, ignore)
+        for _ in range(5000):
+            body.feed([b"a"])
+        assert len(body._pieces) <= 1001
+        assert outcome(body.read()) == b"a" * 5000
+
     def test_one_reader(self) -> None:
         """
         A second reader is a mistake.

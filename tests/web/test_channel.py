@@ -121,6 +121,23 @@ class DispatchTests:
         connection.send(GET)
         assert len(connection.answers) == 101
 
+    def test_more_comes_meanwhile(self) -> None:
+        """
+        What a transport hands over while a request is being dispatched keeps its place.
+        """
+        recorder = Recorder()
+
+        def dispatch(request: RegistryRequest) -> None:
+            if not recorder.requests:
+                connection.send(GET.replace(b"v2", b"c") + GET.replace(b"v2", b"d")[:20])
+            recorder(request)
+            hello(request)
+
+        connection = Connection(dispatch)
+        connection.send(GET.replace(b"v2", b"a") + GET.replace(b"v2", b"b"))
+        connection.send(GET.replace(b"v2", b"d")[20:])
+        assert [request.path for request in recorder.requests] == [b"/a/", b"/b/", b"/c/", b"/d/"]
+
     def test_many_chunks(self) -> None:
         """
         A body in very many chunks is taken a part at a time: others have their turn between.
@@ -514,6 +531,16 @@ class KeepingTests:
         connection.lose()
         assert drained == [None]
         assert not connection.clock.getDelayedCalls()
+
+    def test_drain_during_the_rest(self) -> None:
+        """
+        A connection that was to be kept is closed when the rest of a body has come.
+        """
+        connection = Connection(unread).send(put(10))
+        connection.site.drain()
+        assert not connection.wire.is_closing()
+        connection.send(b"a" * 10)
+        assert connection.wire.is_closing()
 
     def test_drain_without_connections(self) -> None:
         """

@@ -8,6 +8,7 @@ From then on what comes is buffered up to a limit; beyond it the client has to w
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
@@ -15,6 +16,9 @@ from zope.interface import implementer
 from txregistry.deferreds import deferred
 from txregistry.errors import BodyInvalid, ContentTooLarge
 from txregistry.interfaces import IByteStream
+
+MOST_PIECES: Final = 1000
+"""More pieces are joined: very small ones cost far more than their bytes."""
 
 
 @implementer(IByteStream)
@@ -121,6 +125,8 @@ class RequestBody:
             return
         self.buffered += size
         self._pieces += pieces
+        if len(self._pieces) > MOST_PIECES:
+            self._pieces = [b"".join(self._pieces)]
         if self._waiting is not None:
             waiting, self._waiting = self._waiting, None
             waiting.callback(self._take())

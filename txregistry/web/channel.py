@@ -96,7 +96,6 @@ class RegistryChannel(HTTPChannel):
         self._broken = self._lingering = True
         self._held = b""
         self._deadline = self._stalled_since = inf
-        self.site.closed(self)
         request, self._request = self._request, None
         body, self._body = self._body, NO_BODY
         self._count_buffered()
@@ -109,6 +108,7 @@ class RegistryChannel(HTTPChannel):
         if request is not None:
             request.connectionLost(reason)
             self.site.finished(request)
+        self.site.closed(self)
 
     def abort(self) -> None:
         """Let the client see that something is incomplete."""
@@ -135,6 +135,7 @@ class RegistryChannel(HTTPChannel):
             return
         if self._held:
             data = self._held + data
+            self._held = b""
         if self._taking or self._later:
             self._held = data
         else:
@@ -171,7 +172,7 @@ class RegistryChannel(HTTPChannel):
             self._refuse(error)
         finally:
             self._taking = False
-        self._held = data
+        self._held = data + self._held
 
     def _is_busy(self) -> bool:
         """:return: whether the next request has to wait for the answer to this one."""
@@ -363,7 +364,7 @@ class RegistryChannel(HTTPChannel):
         """Be ready for the next request, whose predecessor has come and was answered."""
         self._body = NO_BODY
         self._count_buffered()
-        if self._broken:
+        if self._broken or self.site.draining:
             self._close()
         else:
             self._deadline = self.site.now + self.site.limits.keep_alive
@@ -440,7 +441,7 @@ class RegistryChannel(HTTPChannel):
             if self._body.awaited:
                 self._broken = True
                 self._body.fail(RequestTimeout())
-        elif self._held and not self._lingering:
+        elif self._held and not self._lingering and not self._waitingForTransport:
             self._held = b""
             self._refuse(RequestTimeout())
         else:
