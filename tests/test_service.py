@@ -14,11 +14,14 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver
 
-from txregistry import configuration, factories, service
+from txregistry import configuration, factories
 from txregistry.errors import ConfigurationError
 from txregistry.interfaces import IRegistry
 from txregistry.model.access import Requester
 from txregistry.model.name import parse_name
+from txregistry.service import RegistryService, build_service
+from txregistry.service.purging import Purging
+from txregistry.service.registry import build_driver, build_registry
 from txregistry.storage.switches import ReadOnlyRegistry, UndeletableRegistry
 
 INMEMORY = "version: 0.1\nstorage: {inmemory: {}}\n"
@@ -29,11 +32,11 @@ def loaded(text: str = INMEMORY) -> configuration.Loaded:
     return configuration.parse(text, {})
 
 
-def a_service(text: str = INMEMORY) -> service.RegistryService:
+def a_service(text: str = INMEMORY) -> RegistryService:
     """The whole daemon."""
     from twisted.internet import reactor
 
-    return service.build_service(reactor, loaded(text), {}, io.StringIO(), io.StringIO())
+    return build_service(reactor, loaded(text), {}, io.StringIO(), io.StringIO())
 
 
 def a_registry(text: str) -> IRegistry:
@@ -41,8 +44,8 @@ def a_registry(text: str) -> IRegistry:
     from twisted.internet import reactor
 
     settings = loaded(text).configuration
-    driver = service.build_driver(reactor, settings)
-    return service.build_registry(reactor, settings, driver)
+    driver = build_driver(reactor, settings)
+    return build_registry(reactor, settings, driver)
 
 
 class BuildRegistryTests:
@@ -146,7 +149,7 @@ class PurgingTests:
     def test_runs_again_and_again(self) -> None:
         """The first run comes within the interval, the next ones an interval later each."""
         clock, purger = Clock(), CountingPurger()
-        purging = service.Purging(clock, purger, 100)  # type: ignore[arg-type]  # a fake
+        purging = Purging(clock, purger, 100)  # type: ignore[arg-type]  # a fake
         purging.startService()
         clock.advance(100)
         assert purger.runs == 1
@@ -158,7 +161,7 @@ class PurgingTests:
     def test_goes_on_after_a_failure(self, logged_failures: list[Any]) -> None:
         """A run that fails is logged, and the next one comes all the same."""
         clock, purger = Clock(), CountingPurger()
-        purging = service.Purging(clock, purger, 100)  # type: ignore[arg-type]  # a fake
+        purging = Purging(clock, purger, 100)  # type: ignore[arg-type]  # a fake
         purging.startService()
         purger.outcome = Deferred()
         clock.advance(100)
@@ -173,7 +176,7 @@ class PurgingTests:
     def test_stop_cancels_a_run(self) -> None:
         """Stopping breaks a run off and plans nothing more."""
         clock, purger = Clock(), CountingPurger()
-        purging = service.Purging(clock, purger, 100)  # type: ignore[arg-type]  # a fake
+        purging = Purging(clock, purger, 100)  # type: ignore[arg-type]  # a fake
         purging.startService()
         purger.outcome = Deferred()
         clock.advance(100)

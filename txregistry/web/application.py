@@ -95,6 +95,8 @@ class RegistryApplication:
         self._routes = build_routes(registry, threads, options.limits, options.redirects)
         self._routed_headers = (API_VERSION, *options.headers)
         self._klein = KleinRoutes(self._answer_routed)
+        self._running = 0
+        self._waiting: list[Deferred[None]] = []
 
     def dispatch(self, request: RegistryRequest) -> None:
         """Begin to answer a request whose head has arrived."""
@@ -103,6 +105,22 @@ class RegistryApplication:
             self._go_short_way(exchange)
         else:
             self._go_kleins_way(exchange)
+
+    def settled(self) -> Deferred[None]:
+        """
+        :return: fires when no request is being answered: what a client that is gone has begun may
+            still be brought to its end.
+        """
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        self._tell_settled()
+        return waiting
+
+    def _tell_settled(self) -> None:
+        if not self._running:
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                each.callback(None)
 
     def _enter(self, exchange: RunningExchange) -> None:
         """Find out where a request comes from and where it goes."""
@@ -195,6 +213,7 @@ class RegistryApplication:
         self, exchange: RunningExchange, answering: Coroutine[Any, Any, Response]
     ) -> None:
         """Send the answer, or the error that came instead; nothing gets past here."""
+        self._running += 1
         try:
             await self._send(exchange, await answering)
         except (CancelledError, ClientDisconnected):
@@ -202,7 +221,10 @@ class RegistryApplication:
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             await self._fail(exchange, error)
         finally:
+            self._running -= 1
             self._completed(exchange.finished(self._seconds()))
+            if self._waiting:
+                self._tell_settled()
 
     async def _send(self, exchange: RunningExchange, response: Response) -> None:
         headers = [*self._headers(exchange), *response.headers]

@@ -1,0 +1,19 @@
+"""
+Ending before anything has begun.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+
+def give_up(reason: str) -> NoReturn:
+    """
+    End before anything has begun, with a line that says why.
+
+    Not through the log: by now that has ``sys.stderr``, and waits for a reactor that will never
+    run.
+    """
+    print(f"txregistry: {reason}", file=sys.__stderr__)
+    raise SystemExit(1)

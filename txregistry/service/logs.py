@@ -1,0 +1,55 @@
+"""
+The daemon's logs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TextIO
+
+from attrs import frozen
+
+from txregistry.configuration import Log
+from txregistry.interfaces import Exchange
+from txregistry.observability.formats import FORMATTERS
+from txregistry.observability.logs import AccessLog, EventLog, LineWriter
+
+
+@frozen
+class Logs:
+    """
+    The daemon's logs.
+
+    :param events: what happens.
+    :param accesses: who asked for what, or ``None`` where that is not wanted.
+    """
+
+    events: EventLog
+    accesses: AccessLog | None
+
+    def completed(self, exchange: Exchange) -> None:
+        """Write down an exchange."""
+        self.events.response_completed(exchange)
+        if self.accesses is not None:
+            self.accesses(exchange)
+
+    def flush(self) -> None:
+        """Write what is still waiting."""
+        self.events.writer.flush()
+        if self.accesses is not None:
+            self.accesses.writer.flush()
+
+
+def build_logs(reactor: Any, log: Log, stream: TextIO, access_stream: TextIO) -> Logs:
+    """
+    :param stream: where events go.
+    :param access_stream: where accesses go.
+    """
+    events = EventLog(
+        LineWriter(stream, reactor),
+        FORMATTERS[log.formatter],
+        log.level,
+        log.fields,
+        log.reportcaller,
+    )
+    accesses = None if log.accesslog.disabled else AccessLog(LineWriter(access_stream, reactor))
+    return Logs(events, accesses)

@@ -1,0 +1,115 @@
+"""
+From a configuration to a registry on a storage driver, each with what is wrapped around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from txregistry import factories
+from txregistry.configuration import Configuration, Middleware
+from txregistry.deferreds import Threads
+from txregistry.drivers.base import CheckedDriver
+from txregistry.errors import ConfigurationError, Problem
+from txregistry.interfaces import IRegistry, IStorageDriver
+from txregistry.model.manifest import Platform
+from txregistry.storage.registry import Registry
+from txregistry.storage.switches import ReadOnlyRegistry, UndeletableRegistry
+from txregistry.storage.validation import Required, Validation
+from txregistry.storage.wrapping import WrappingRegistry
+
+
+def utc() -> datetime:
+    """The time of day."""
+    return datetime.now(UTC)
+
+
+def missing_plugins(configuration: Configuration) -> tuple[Problem, ...]:
+    """
+    :return: an error for each driver or middleware that is configured and can't be found.
+    """
+    middleware = configuration.middleware
+    choices = [(factories.driver_factory, [configuration.storage.driver])] + [
+        (find, [each.name for each in _enabled(chosen)])
+        for find, chosen in (
+            (factories.storage_middleware_factory, middleware.storage),
+            (factories.registry_middleware_factory, middleware.registry),
+            (factories.repository_middleware_factory, middleware.repository),
+        )
+    ]
+    problems: list[Problem] = []
+    for find, names in choices:
+        for name in names:
+            try:
+                find(name)
+            except ConfigurationError as error:
+                problems += error.problems
+    return tuple(problems)
+
+
+def build_driver(reactor: Any, configuration: Configuration) -> CheckedDriver:
+    """
+    :return: the storage driver that is configured.
+    :raises ConfigurationError: if there is none of that name, or its parameters are wrong.
+    """
+    storage = configuration.storage
+    factory = factories.driver_factory(storage.driver)
+    return CheckedDriver(factory.create(reactor, storage.parameters))
+
+
+def build_storage(
+    reactor: Any, configuration: Configuration, driver: IStorageDriver
+) -> IStorageDriver:
+    """
+    :return: the driver with its middleware around it, in the order configured.
+    :raises ConfigurationError: if there is no such middleware, or its options are wrong.
+    """
+    for middleware in _enabled(configuration.middleware.storage):
+        factory = factories.storage_middleware_factory(middleware.name)
+        driver = CheckedDriver(factory.create(reactor, driver, middleware.options))
+    return driver
+
+
+def build_registry(reactor: Any, configuration: Configuration, driver: IStorageDriver) -> IRegistry:
+    """
+    :param driver: where everything is.
+    :return: the registry with its switches and middleware around it.
+    :raises ConfigurationError: if there is no such middleware, or its options are wrong.
+    """
+    registry: IRegistry = Registry(
+        driver, Threads(reactor, reactor.getThreadPool()), utc, _validation(configuration)
+    )
+    if not configuration.storage.delete.enabled:
+        registry = UndeletableRegistry(registry)
+    if configuration.storage.maintenance.readonly.enabled:
+        registry = ReadOnlyRegistry(registry)
+    for middleware in _enabled(configuration.middleware.registry):
+        factory = factories.registry_middleware_factory(middleware.name)
+        registry = factory.create(reactor, registry, middleware.options)
+    wrappers = [
+        factories.repository_middleware_factory(middleware.name).create(reactor, middleware.options)
+        for middleware in _enabled(configuration.middleware.repository)
+    ]
+    return WrappingRegistry(registry, wrappers) if wrappers else registry
+
+
+def _enabled(middlewares: Sequence[Middleware]) -> list[Middleware]:
+    return [middleware for middleware in middlewares if not middleware.disabled]
+
+
+def _validation(configuration: Configuration) -> Validation:
+    rules = configuration.validation
+    indexes = rules.manifests.indexes
+    return Validation(
+        disabled=rules.disabled,
+        blobs=Required(rules.manifests.blobs),
+        platforms=Required(indexes.platforms),
+        platform_list=tuple(
+            Platform(platform.architecture, platform.os) for platform in indexes.platformlist
+        ),
+        urls_allow=rules.manifests.urls.allow,
+        urls_deny=rules.manifests.urls.deny,
+        classes=configuration.policy.repository.classes,
+    )

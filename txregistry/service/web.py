@@ -1,0 +1,165 @@
+"""
+From a configuration to what ports serve, and the ports themselves.
+"""
+# The services of twisted.application have no types.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IListeningPort
+from twisted.logger import Logger
+
+from txregistry.auth.open import OpenAccess
+from txregistry.configuration import HTTP, Configuration, TCPAddress
+from txregistry.deferreds import Threads, deferred
+from txregistry.interfaces import Exchange, IRegistry
+from txregistry.service.ending import give_up
+from txregistry.web.application import RegistryApplication, WebOptions
+from txregistry.web.limits import Limits as ConnectionLimits
+from txregistry.web.listening import listen_tcp, listen_unix
+from txregistry.web.proxies import TrustedProxies
+from txregistry.web.routes import Limits as RequestLimits
+from txregistry.web.site import RegistrySite
+from txregistry.web.urls import UrlRules
+
+
+def build_application(
+    reactor: Any,
+    configuration: Configuration,
+    registry: IRegistry,
+    completed: Callable[[Exchange], None],
+) -> RegistryApplication:
+    """
+    :param registry: what is served.
+    :param completed: told of every exchange when it is over.
+    """
+    threads = Threads(reactor, reactor.getThreadPool())
+    return RegistryApplication(
+        registry, OpenAccess(), threads, _web_options(configuration), completed, reactor.seconds
+    )
+
+
+def build_site(
+    reactor: Any, configuration: Configuration, application: RegistryApplication
+) -> RegistrySite:
+    """:return: what ports serve."""
+    limits = configuration.http.limits
+    return RegistrySite(
+        application.dispatch,
+        reactor,
+        Threads(reactor, reactor.getThreadPool()),
+        ConnectionLimits(
+            head=limits.head,
+            headers=limits.headers,
+            keep_alive=limits.idle,
+            head_time=limits.idle,
+            body_idle=limits.bodyidle,
+            write_idle=limits.writeidle,
+            connections=limits.connections,
+        ),
+    )
+
+
+def _web_options(configuration: Configuration) -> WebOptions:
+    http = configuration.http
+    return WebOptions(
+        proxies=TrustedProxies(http.trustedproxies),
+        urls=UrlRules(
+            root=str(http.host) if http.host else "",
+            relative=http.relativeurls,
+            prefix=http.prefix,
+        ),
+        headers=tuple(
+            (name.encode("latin-1"), value.encode("latin-1"))
+            for name, values in http.headers.items()
+            for value in values
+        ),
+        limits=RequestLimits(
+            manifest=http.limits.manifest,
+            tags=http.limits.tags,
+            tags_page=configuration.tags.maxtags,
+            catalog_page=configuration.catalog.maxentries,
+            referrers_page=configuration.referrers.maxentries,
+        ),
+        redirects=not configuration.storage.redirect.disable,
+    )
+
+
+class Listening(Service):
+    """
+    Listens, and at the end lets transfers in flight end too.
+
+    :param reactor: that watches the port.
+    :param application: answers.
+    :param site: has the connections.
+    :param http: where to listen, and how long an end may take.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, reactor: Any, application: RegistryApplication, site: RegistrySite, http: HTTP
+    ) -> None:
+        self._reactor = reactor
+        self._application = application
+        self._site = site
+        self._http = http
+        self._port: IListeningPort | None = None
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen, while low ports may still be had.
+
+        :raises SystemExit: if the port is taken, or may not be had.
+        """
+        try:
+            self._port = self._listen()
+        except CannotListenError as error:
+            reason = getattr(error.socketError, "strerror", None) or error.socketError
+            give_up(f"can't listen on {self._http.address}: {reason}")
+
+    def startService(self) -> None:
+        """Tell where it listens."""
+        super().startService()
+        if self._port is not None:
+            self.log.info("listening on {address}", address=_shown(self._port))
+
+    @deferred
+    async def stopService(self) -> None:
+        """Take no more connections, and wait for those that are there."""
+        super().stopService()
+        port, self._port = self._port, None
+        if port is not None:
+            await _stopped(port)
+        late = self._reactor.callLater(self._http.draintimeout, self._site.abort)
+        await self._site.drain()
+        if late.active():
+            late.cancel()
+        await self._application.settled()
+
+    def _listen(self) -> IListeningPort:
+        address = self._http.address
+        if isinstance(address, TCPAddress):
+            return listen_tcp(self._reactor, address.host, address.port, self._site)
+        return listen_unix(self._reactor, address.path, self._site)
+
+
+@deferred
+async def _stopped(port: IListeningPort) -> None:
+    stopping = port.stopListening()
+    if stopping is not None:
+        await stopping
+
+
+def _shown(port: IListeningPort) -> str:
+    address = port.getHost()
+    if isinstance(address, IPv4Address | IPv6Address):
+        return str(TCPAddress(address.host, address.port))
+    return os.fsdecode(address.name or "") if isinstance(address, UNIXAddress) else str(address)
