@@ -1,0 +1,148 @@
+"""
+How the package waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import get_ident
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.task import deferLater
+
+from txregistry.deferreds import InlineThreads, Threads, deferred, shielded
+
+
+@deferred
+async def doubled(number: Deferred[int]) -> int:
+    """Wait for a number."""
+    return 2 * await number
+
+
+def outcome(waiting: Deferred[int]) -> list[object]:
+    """:return: what a Deferred has come to, if it has: a list that fills."""
+    results: list[object] = []
+    waiting.addCallbacks(results.append, lambda failure: results.append(failure.type))
+    return results
+
+
+class DeferredTests:
+    """Coroutine functions that return Deferreds."""
+
+    def test_fires_at_once(self) -> None:
+        """What needn't wait has fired when it is returned."""
+        assert outcome(doubled(succeed(2))) == [4]
+
+    def test_waits(self) -> None:
+        """What waits fires when that has come."""
+        number: Deferred[int] = Deferred()
+        results = outcome(doubled(number))
+        assert results == []
+        number.callback(3)
+        assert results == [6]
+
+    @pytest.mark.parametrize("late", [False, True])
+    def test_fails(self, late: bool) -> None:
+        """What is raised fails it, whether or not it had to wait."""
+        number: Deferred[int] = Deferred()
+        if not late:
+            number.errback(KeyError())
+        results = outcome(doubled(number))
+        if late:
+            number.errback(KeyError())
+        assert results == [KeyError]
+
+    def test_cancels(self) -> None:
+        """Cancelling it cancels what it waits for."""
+        number: Deferred[int] = Deferred()
+        waiting = doubled(number)
+        results = outcome(waiting)
+        waiting.cancel()
+        assert results == [CancelledError]
+        assert number.called
+
+    def test_cancelled_in_the_second_wait(self) -> None:
+        """A coroutine that goes on after a cancellation decides itself how it ends."""
+        first: Deferred[int] = Deferred()
+        second: Deferred[int] = Deferred()
+
+        @deferred
+        async def stubborn() -> int:
+            try:
+                return await first
+            except CancelledError:
+                return await second
+
+        waiting = stubborn()
+        results = outcome(waiting)
+        waiting.cancel()
+        assert results == []
+        second.callback(5)
+        assert results == [5]
+
+
+class ShieldedTests:
+    """What must come to its end."""
+
+    def test_passes_on(self) -> None:
+        """Without a cancellation it has the outcome of what it shields."""
+        inner: Deferred[int] = Deferred()
+        results = outcome(shielded(inner))
+        inner.callback(1)
+        assert results == [1]
+
+    def test_passes_failures_on(self) -> None:
+        """Failures too."""
+        inner: Deferred[int] = Deferred()
+        results = outcome(shielded(inner))
+        inner.errback(KeyError())
+        assert results == [KeyError]
+
+    def test_cancellation_waits(self) -> None:
+        """A cancellation leaves it alone, waits for its end, and then is one."""
+        inner: Deferred[int] = Deferred()
+        outer = shielded(inner)
+        results = outcome(outer)
+        outer.cancel()
+        assert not inner.called
+        assert results == []
+        inner.callback(1)
+        assert results == [CancelledError]
+
+    def test_cancellation_waits_in_a_coroutine(self) -> None:
+        """Also where a coroutine awaits it."""
+        inner: Deferred[int] = Deferred()
+        outer = doubled(shielded(inner))
+        results = outcome(outer)
+        outer.cancel()
+        assert results == []
+        inner.callback(1)
+        assert results == [CancelledError]
+
+
+class ThreadsTests:
+    """Calls in threads."""
+
+    async def test_real_threads(self) -> None:
+        """A call runs in another thread, and its result comes back to this one."""
+        from twisted.internet import reactor
+
+        threads = Threads(reactor, reactor.getThreadPool())  # type: ignore[arg-type, attr-defined]
+        assert await threads.run(get_ident) != get_ident()
+        with pytest.raises(ZeroDivisionError):
+            await threads.run(lambda: 1 // 0)
+        await deferLater(reactor, 0, lambda: None)
+
+    @pytest.mark.parametrize("function", [lambda: 7])
+    def test_inline(self, function: Callable[[], int]) -> None:
+        """Inline there is no other thread, and no waiting."""
+        assert outcome(InlineThreads().run(function)) == [7]
+
+    def test_inline_failure(self) -> None:
+        """Inline, too, what is raised fails the Deferred."""
+
+        def broken() -> int:
+            raise KeyError
+
+        assert outcome(InlineThreads().run(broken)) == [KeyError]
