@@ -124,7 +124,7 @@ class _Others:
         """:return: what was loaded, or ``None`` after noting why that fails."""
         try:
             return load()
-        except Exception as error:  # noqa: BLE001 - others' code may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - others' code may raise anything
             problem = f"{type(error).__name__}: {error}"
             self.problems.append(f"the plug-in {name} can't be loaded: {problem}")
             return None

@@ -1,0 +1,3 @@
+"""
+Plug-ins for txregistry, one of each kind.
+"""
