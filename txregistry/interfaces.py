@@ -447,6 +447,14 @@ class IManifests(Interface):
         :raises ManifestUnknown: if there is no such tag or manifest.
         """
 
+    def open(reference: Reference) -> Deferred[IBlobContent]:
+        """
+        As :meth:`get`, for a manifest that is too big to be held in memory for a client that may
+        be slow.
+
+        :raises ManifestUnknown: if there is no such tag or manifest.
+        """
+
     def put(
         manifest: Manifest,
         payload: bytes,

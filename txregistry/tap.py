@@ -63,7 +63,8 @@ def makeService(options: Options) -> RegistryService:
         streams = _log_streams(options.parent or {})
         return build_service(reactor, loaded, os.environ, *streams)
     except ConfigurationError as error:
-        raise SystemExit(f"txregistry: the configuration can't be used\n{error}") from None
+        errors = (problem for problem in error.problems if problem.severity == "error")
+        raise SystemExit("\n".join(f"txregistry: {problem}" for problem in errors)) from None
 
 
 def _log_streams(twistd: Mapping[str, Any]) -> tuple[TextIO, TextIO]:

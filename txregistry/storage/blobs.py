@@ -5,50 +5,18 @@ The blobs that a repository may show.
 from __future__ import annotations
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from txregistry.deferreds import deferred, shielded
 from txregistry.errors import BlobUnknown, PathNotFound
-from txregistry.interfaces import IBlobContent, IBlobs, IFileReader, IStorageDriver, LocalFile
+from txregistry.interfaces import IBlobContent, IBlobs
 from txregistry.model.descriptor import OCTET_STREAM, Descriptor
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
 from txregistry.storage import paths
+from txregistry.storage.contents import StoredContent
 from txregistry.storage.parts import Parts
 from txregistry.storage.waiting import telling_full
-
-
-@implementer(IBlobContent)
-@frozen
-class BlobContent:
-    """
-    A blob that is about to be sent.
-
-    :param descriptor: under the digest that was asked.
-    :param path: of its bytes, which may lie under another digest.
-    """
-
-    descriptor: Descriptor
-    _driver: IStorageDriver
-    _path: str
-
-    def redirect_url(self, method: str) -> Deferred[str | None]:
-        return self._driver.redirect_url(method, self._path)
-
-    @deferred
-    async def local_file(self) -> LocalFile | None:
-        try:
-            return await self._driver.local_file(self._path)
-        except PathNotFound:
-            raise BlobUnknown(str(self.descriptor.digest)) from None
-
-    @deferred
-    async def reader(self, offset: int) -> IFileReader:
-        try:
-            return await self._driver.reader(self._path, offset)
-        except PathNotFound:
-            raise BlobUnknown(str(self.descriptor.digest)) from None
 
 
 @implementer(IBlobs)
@@ -73,7 +41,7 @@ class Blobs:
     async def open(self, digest: Digest) -> IBlobContent:
         target, size = await self._find(self._name, digest)
         descriptor = Descriptor(OCTET_STREAM, digest, size)
-        return BlobContent(descriptor, self._parts.driver, paths.blob(target))
+        return StoredContent(descriptor, self._parts.driver, paths.blob(target))
 
     @deferred
     async def mount(self, digest: Digest, source: RepositoryName) -> Descriptor:

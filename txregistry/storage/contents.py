@@ -6,13 +6,54 @@ shows what is told by links.
 from __future__ import annotations
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
 
 from txregistry.deferreds import deferred
-from txregistry.errors import ContentDamaged, PathNotFound
-from txregistry.interfaces import ILocks, IStorageDriver
+from txregistry.errors import BlobUnknown, ContentDamaged, PathNotFound
+from txregistry.interfaces import (
+    IBlobContent,
+    IFileReader,
+    ILocks,
+    IStorageDriver,
+    LocalFile,
+)
+from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import Digest
 from txregistry.storage import paths
 from txregistry.storage.locks import content_key, holding
+
+
+@implementer(IBlobContent)
+@frozen
+class StoredContent:
+    """
+    A blob or a manifest that is about to be sent.
+
+    :param descriptor: under the digest that was asked.
+    :param path: of its bytes, which may lie under another digest.
+    """
+
+    descriptor: Descriptor
+    _driver: IStorageDriver
+    _path: str
+
+    def redirect_url(self, method: str) -> Deferred[str | None]:
+        return self._driver.redirect_url(method, self._path)
+
+    @deferred
+    async def local_file(self) -> LocalFile | None:
+        try:
+            return await self._driver.local_file(self._path)
+        except PathNotFound:
+            raise BlobUnknown(str(self.descriptor.digest)) from None
+
+    @deferred
+    async def reader(self, offset: int) -> IFileReader:
+        try:
+            return await self._driver.reader(self._path, offset)
+        except PathNotFound:
+            raise BlobUnknown(str(self.descriptor.digest)) from None
 
 
 @frozen

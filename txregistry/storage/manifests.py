@@ -22,7 +22,7 @@ from txregistry.errors import (
     ManifestUnknown,
     PreconditionFailed,
 )
-from txregistry.interfaces import IManifests, StoredManifest, TagCondition
+from txregistry.interfaces import IBlobContent, IManifests, StoredManifest, TagCondition
 from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import Digest
 from txregistry.model.manifest import Manifest
@@ -63,6 +63,10 @@ class Manifests:
     @deferred
     async def get(self, reference: Reference) -> StoredManifest:
         return await self._revisions.read(await self._resolve(reference))
+
+    @deferred
+    async def open(self, reference: Reference) -> IBlobContent:
+        return await self._revisions.open(await self._resolve(reference))
 
     @deferred
     async def put(

@@ -10,10 +10,11 @@ from attrs import frozen
 
 from txregistry.deferreds import deferred
 from txregistry.errors import ContentDamaged, ManifestUnknown, PathNotFound
-from txregistry.interfaces import StoredManifest
+from txregistry.interfaces import IBlobContent, StoredManifest
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
 from txregistry.storage import paths
+from txregistry.storage.contents import StoredContent
 from txregistry.storage.facts import Facts, read_facts
 from txregistry.storage.parts import Parts
 
@@ -35,6 +36,19 @@ class Revisions:
         """
         :raises ManifestUnknown: if the repository doesn't have it.
         """
+        _, facts = await self._find(digest)
+        return facts
+
+    @deferred
+    async def open(self, digest: Digest) -> IBlobContent:
+        """
+        :raises ManifestUnknown: if the repository doesn't have it.
+        """
+        target, facts = await self._find(digest)
+        return StoredContent(facts.descriptor(digest), self._parts.driver, paths.blob(target))
+
+    async def _find(self, digest: Digest) -> tuple[Digest, Facts]:
+        """:return: the digest under which the bytes are, and what they say."""
         try:
             target = await self._parts.links.read(paths.revision_link(self._name, digest))
             size = await self._parts.contents.size(target)
@@ -45,7 +59,7 @@ class Revisions:
             raise self._unknown(digest) from None
         if facts.size != size:
             raise ContentDamaged(paths.blob(target))
-        return facts
+        return target, facts
 
     @deferred
     async def read(self, digest: Digest) -> StoredManifest:

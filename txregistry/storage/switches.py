@@ -138,6 +138,9 @@ class _UndeletableManifests:
     def get(self, reference: Reference) -> Deferred[StoredManifest]:
         return self._manifests.get(reference)
 
+    def open(self, reference: Reference) -> Deferred[IBlobContent]:
+        return self._manifests.open(reference)
+
     def put(
         self,
         manifest: Manifest,

@@ -13,10 +13,11 @@ from txregistry.deferreds import Threads
 from txregistry.errors import ContentTooLarge, DigestInvalid, ManifestTooLarge, TooManyTags
 from txregistry.interfaces import StoredManifest
 from txregistry.model import media_types
+from txregistry.model.byte_range import ByteRange
 from txregistry.model.digest import Digest
 from txregistry.model.manifest import Manifest, parse_manifest, stored_manifest
 from txregistry.model.name import Tag, parse_reference, parse_tag
-from txregistry.web.call import Call, Header, Response
+from txregistry.web.call import BlobBody, Call, Header, Response
 from txregistry.web.conditions import is_unchanged, tag_condition
 from txregistry.web.urls import manifest_url
 
@@ -29,6 +30,9 @@ _DEPRECATED = (
     ),
 )
 
+
+HELD_IN_MEMORY = 64 * 1024
+"""A manifest of more bytes is sent as a blob is: many clients that read slowly cost nothing."""
 
 PARSED_AT_ONCE = 64 * 1024
 """More bytes than this are parsed in a thread: 4 MiB of JSON take a quarter of a second."""
@@ -73,7 +77,10 @@ class Manifests:
         headers = ((b"Content-Type", descriptor.media_type.encode("utf-8")), *facts)
         if call.is_head or stored is None:
             return Response(200, (*headers, (b"Content-Length", b"%d" % descriptor.size)))
-        return Response(200, headers, stored.payload)
+        if descriptor.size <= HELD_IN_MEMORY:
+            return Response(200, headers, stored.payload)
+        content = await manifests.open(descriptor.digest)
+        return Response(200, headers, BlobBody(content, (ByteRange(0, descriptor.size),)))
 
     async def put(self, call: Call) -> Response:
         """Answer PUT."""

@@ -15,6 +15,9 @@ from txregistry.web.call import BlobBody, Response
 if TYPE_CHECKING:
     from txregistry.web.request import RegistryRequest
 
+AT_ONCE = 64 * 1024
+"""A body of more bytes is not written in one go."""
+
 PIECE = 256 * 1024
 """How much is read at once from storage that is not a local file, in bytes."""
 
@@ -28,7 +31,10 @@ async def send(request: RegistryRequest, response: Response) -> None:
     """
     body = response.body
     if isinstance(body, bytes):
-        request.respond(response.status, response.headers, body)
+        if len(body) <= AT_ONCE:
+            request.respond(response.status, response.headers, body)
+        else:
+            await _send_in_pieces(request, response, body)
         return
     local = await body.content.local_file()
     if local is None:
@@ -36,6 +42,17 @@ async def send(request: RegistryRequest, response: Response) -> None:
         return
     with local.file:
         await _send_from_file(request, response, body, local)
+
+
+async def _send_in_pieces(request: RegistryRequest, response: Response, body: bytes) -> None:
+    """Send what is in memory, without a second copy of it for a client that is slow."""
+    length = (b"Content-Length", b"%d" % len(body))
+    request.begin(response.status, [*response.headers, length])
+    view = memoryview(body)
+    for start in range(0, len(body), AT_ONCE):
+        request.write(bytes(view[start : start + AT_ONCE]))
+        await request.ready()
+    request.end()
 
 
 async def _send_from_file(
