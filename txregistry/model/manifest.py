@@ -132,7 +132,7 @@ def stored_media_type(payload: bytes) -> str:
     except ManifestInvalid:
         return "application/octet-stream"
     media_type = document.get("mediaType")
-    if isinstance(media_type, str) and media_type:
+    if isinstance(media_type, str) and media_types.is_media_type(media_type):
         return media_type
     if document.get("schemaVersion") == 1:
         signed = bool(document.get("signatures"))
@@ -203,6 +203,8 @@ def _pushed_type(content_type: str, document: Json) -> str:
     if content_type in _OF_SCHEMA_1 and not declared:
         raise ManifestInvalid(f"manifests of type {content_type} are not accepted")
     if declared:
+        if not media_types.is_media_type(declared):
+            raise ManifestInvalid(f"the mediaType {declared[:128]!r} is none")
         return declared
     if content_type in (media_types.DOCKER_MANIFEST, media_types.DOCKER_LIST):
         raise ManifestInvalid(f"a manifest of type {content_type} must have it as its mediaType")

@@ -4,6 +4,7 @@ The media types that the registry has to tell apart.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
@@ -27,6 +28,15 @@ MANIFESTS: Final = frozenset({OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_L
 
 LISTS: Final = frozenset({OCI_INDEX, DOCKER_LIST})
 """Types that list other manifests."""
+
+
+_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
+_MEDIA_TYPE: Final = re.compile(rf"{_NAME}/{_NAME}\Z")
+
+
+def is_media_type(text: str) -> bool:
+    """:return: whether this can be a media type without parameters (RFC 6838 §4.2)."""
+    return _MEDIA_TYPE.match(text) is not None
 
 
 def bare(media_type: str) -> str:
