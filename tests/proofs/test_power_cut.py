@@ -335,7 +335,7 @@ class PowerCutTests:
         disk = recorded.disk()
         chance = random.Random(7)
         possible = list(states(disk, chance, scale(1, 8)))
-        judged = possible[:: scale(1 + len(possible) // 400, 1)]
+        judged = possible[:: scale(1 + len(possible) // 200, 1)]
         wrong = [text for state in judged for text in court.judge(state)]
         assert wrong == []
         figure("system calls recorded", len(recorded.trace))

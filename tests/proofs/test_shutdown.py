@@ -217,7 +217,7 @@ class RefusedStartTests:
             ({"log": {"level": "loud"}}, ["log.level", "loud"]),
             ({"version": 9.9}, ["version", "9.9"]),
         ],
-        ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+        ids=lambda value: " ".join(value) if isinstance(value, list) else "",
     )
     def test_bad_key(
         self,

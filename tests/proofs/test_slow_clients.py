@@ -103,6 +103,7 @@ def measured(
     def go_on(act: Callable[[], None]) -> None:
         nonlocal peak
         with Client(daemon.host) as other:
+            other.request("GET", "/v2/").expect(200)  # after the rush of their arrival
             for _ in range(ROUNDS):
                 act()
                 end = time.monotonic() + PAUSE
@@ -116,10 +117,12 @@ def measured(
 
     yield go_on
     figure(f"memory that {what} take", mebibytes(peak - before))
-    typical, worst = statistics.median(seconds), max(seconds)
-    figure(f"others are answered beside {what}", f"{typical:.4f} s, at worst {worst:.4f} s")
-    assert typical < 0.1
-    assert worst < 1
+    typical, slow = statistics.median(seconds), statistics.quantiles(seconds, n=100)[-1]
+    figure(
+        f"others are answered beside {what}",
+        f"in {typical:.4f} s, 99 of 100 within {slow:.4f} s",
+    )
+    assert slow < 0.1
     assert peak - before < limit
 
 

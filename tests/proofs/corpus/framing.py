@@ -117,7 +117,6 @@ def endless() -> Iterator[Case]:
         "chunk extension": (start + b"5;", b"a" * MIB),
         "trailer": (start + b"0\r\nX: ", b"a" * MIB),
         "trailer lines": (start + b"0\r\n", b"X-Word: value\r\n" * (MIB // 15)),
-        "tiny chunks with extensions": (start, b"1;abcdefghijkl\r\nx\r\n" * (MIB // 19)),
     }
     for name, (first, more) in sources.items():
         sent = [first, *itertools.repeat(more, megabytes)]
