@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import pytest
 
-from txregistry.configuration import Configuration, Loaded
+from txregistry.configuration import AUTO, Configuration, Loaded, effective, parse
 from txregistry.configuration.network import ExternalURL
 
 Complaints = Callable[..., list[str]]
@@ -148,6 +148,16 @@ class ValueTests:
         assert value_of(found.configuration, key) == value
         assert found.warnings == ()
 
+    @pytest.mark.parametrize(("text", "value"), [("2", 2), ("256", 256), ("auto", AUTO)])
+    def test_workers(self, text: str, value: int) -> None:
+        """
+        There may be several workers, or one for each core, where they can share the storage.
+        """
+        found = parse(f"version: 0.1\nstorage: filesystem\nworkers: {text}\n", {})
+        assert found.configuration.workers == value
+        assert found.warnings == ()
+        assert f"workers: {text}" in effective(found.configuration)
+
     def test_patterns(self, loaded: Parse) -> None:
         """
         Patterns are compiled.
@@ -271,12 +281,11 @@ class ComplaintTests:
             ),
             (
                 "workers: 2",
-                "workers: more than one worker is not part of this version; leave it out, or set 1",
+                "workers: must be 1 with storage.inmemory, which processes can't share",
             ),
-            (
-                "workers: auto",
-                "workers: more than one worker is not part of this version; leave it out, or set 1",
-            ),
+            ("workers: 0", "workers: must be 1 or more"),
+            ("workers: 257", "workers: must be 256 or less"),
+            ("workers: many", "workers: must be a number, or auto"),
         ],
     )
     def test_complaint(self, complaints: Complaints, more: str, complaint: str) -> None:

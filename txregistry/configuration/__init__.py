@@ -10,9 +10,10 @@ from __future__ import annotations
 from txregistry.configuration.effective import effective
 from txregistry.configuration.environment import PATH_VARIABLE
 from txregistry.configuration.http import HTTP, Limits
-from txregistry.configuration.loading import Loaded, check, load, parse
+from txregistry.configuration.loading import Loaded, check, load, parse, read_text
 from txregistry.configuration.network import ExternalURL, TCPAddress, UnixAddress
 from txregistry.configuration.sections import (
+    AUTO,
     Catalog,
     Configuration,
     Log,
@@ -26,6 +27,7 @@ from txregistry.configuration.sections import (
 from txregistry.configuration.storage import Storage, UploadPurging
 
 __all__ = [
+    "AUTO",
     "HTTP",
     "PATH_VARIABLE",
     "Catalog",
@@ -48,4 +50,5 @@ __all__ = [
     "effective",
     "load",
     "parse",
+    "read_text",
 ]

@@ -52,7 +52,7 @@ def load(path: str, environ: Mapping[str, str]) -> Loaded:
     :param environ: the environment, whose ``REGISTRY_`` variables override the file.
     :raises ConfigurationError: with every problem, if there is an error among them.
     """
-    return parse(_read_text(path), environ, source=path)
+    return parse(read_text(path), environ, source=path)
 
 
 def parse(text: str, environ: Mapping[str, str], source: str = "<configuration>") -> Loaded:
@@ -71,12 +71,17 @@ def parse(text: str, environ: Mapping[str, str], source: str = "<configuration>"
     warn_of_unknown_keys(tree, shape(), place)
     judge_unbuilt(tree, place)
     tree = deprecated.migrate(tree, place)
-    values = Section(Configuration).values(tree, place)
+    section = Section(Configuration)
+    values = section.values(tree, place)
     _demand(tree, place)
-    if report.errors:
+    configuration = None
+    if "storage" in values:
+        configuration = Configuration(**values)
+        section.judge(configuration, values.keys(), tree, place)
+    if configuration is None or report.errors:
         raise ConfigurationError(report.sorted())
     return Loaded(
-        configuration=Configuration(**values),
+        configuration=configuration,
         warnings=tuple(report.sorted()),
         origins=dict(origins(tree)),
     )
@@ -106,7 +111,12 @@ def shape() -> Structure:
     return whole
 
 
-def _read_text(path: str) -> str:
+def read_text(path: str) -> str:
+    """
+    :return: what stands in a file, for :func:`parse`.
+    :raises ConfigurationError: if it can't be read.
+    """
+
     def fault(text: str, line: int | None = None) -> ConfigurationError:
         return ConfigurationError([Problem(text=text, source=path, line=line)])
 

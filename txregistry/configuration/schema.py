@@ -7,6 +7,7 @@ the dump of the effective configuration.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Generic, TypeVar, cast
 
 import attrs
@@ -84,11 +85,19 @@ class Section(Generic[T]):
         table = table_of(node)
         values = self.values(table, place)
         made = self.cls(**values)
+        self.judge(made, set(values), table, place)
+        return made
+
+    def judge(self, made: T, read: Collection[str], table: Table, place: Place) -> None:
+        """
+        Report the contradictions in a section.
+
+        :param read: the names of the keys that could be read.
+        """
         for name, text in made.contradictions() if isinstance(made, Checked) else ():
             # A key that could not be read has been reported, and what is judged is its default.
-            if name in values or is_null(table.entries.get(name)):
+            if name in read or is_null(table.entries.get(name)):
                 place.child(name, table.entries.get(name)).error(text)
-        return made
 
     def values(self, table: Table, place: Place) -> dict[str, Any]:
         """

@@ -34,6 +34,11 @@ from txregistry.configuration.tree import Node
 
 VERSION = "0.1"
 
+AUTO = 0
+"""The number of workers that means one for each core that the process may use."""
+
+MOST_WORKERS = 256
+
 
 @frozen
 class Version(LeafKind):
@@ -66,13 +71,20 @@ class MaxTags(Integer):
 @frozen
 class Workers(LeafKind):
     """
-    ``workers``: for now there is one.
+    ``workers``: how many processes serve, or ``auto``.
     """
 
     def read(self, node: Node, place: Place) -> int:
-        if text_of(node) != "auto" and integer_of(node) == 1:
-            return 1
-        raise Invalid("more than one worker is not part of this version; leave it out, or set 1")
+        if text_of(node) == "auto":
+            return AUTO
+        try:
+            number = integer_of(node)
+        except Invalid:
+            raise Invalid("must be a number, or auto") from None
+        return Integer(least=1, most=MOST_WORKERS).checked(number)
+
+    def dump(self, value: int) -> int | str:
+        return "auto" if value == AUTO else value
 
 
 @frozen(kw_only=True)
@@ -253,12 +265,12 @@ class Policy:
 
 
 @frozen(kw_only=True)
-class Configuration:
+class Configuration(Checked):
     """
     The whole configuration.
 
     :param version: the version of the format.
-    :param workers: processes that serve.  A key of ours.
+    :param workers: processes that serve, or :data:`AUTO`.  A key of ours.
     """
 
     version: str = key(Version(), VERSION)
@@ -272,3 +284,8 @@ class Configuration:
     validation: Validation = section(Validation)
     policy: Policy = section(Policy)
     workers: int = key(Workers(), 1)
+
+    def contradictions(self) -> list[tuple[str, str]]:
+        if self.storage.driver == "inmemory" and self.workers != 1:
+            return [("workers", "must be 1 with storage.inmemory, which processes can't share")]
+        return []
