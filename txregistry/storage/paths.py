@@ -125,9 +125,14 @@ def referrers(name: RepositoryName, subject: Digest) -> str:
     return f"{REPOSITORIES}/{name}/_referrers/{subject.algorithm}/{subject.hex}"
 
 
+def referrer(name: RepositoryName, subject: Digest, digest: Digest) -> str:
+    """:return: the directory that says that a manifest refers to a subject."""
+    return f"{referrers(name, subject)}/{digest.algorithm}/{digest.hex}"
+
+
 def referrer_link(name: RepositoryName, subject: Digest, digest: Digest) -> str:
-    """:return: the link that says that a manifest refers to a subject."""
-    return f"{referrers(name, subject)}/{digest.algorithm}/{digest.hex}/link"
+    """:return: the link in that directory."""
+    return f"{referrer(name, subject, digest)}/link"
 
 
 def last_component(path: str) -> str:

@@ -58,18 +58,16 @@ class ReferrerLinks:
     async def remove(self, subject: Digest, digest: Digest) -> None:
         """Note it no longer."""
         with suppress(PathNotFound):
-            await self._parts.driver.delete(paths.referrer_link(self._name, subject, digest))
+            await self._parts.driver.delete(paths.referrer(self._name, subject, digest))
 
     @deferred
-    async def all(self, subject: Digest) -> set[str]:
+    async def all(self, subject: Digest) -> list[str]:
         """:return: the digests of what refers to a subject; some may be gone."""
-        found: set[str] = set()
+        found: list[str] = []
         for directory in await self._children(paths.referrers(self._name, subject)):
             algorithm = paths.last_component(directory)
-            found.update(
-                f"{algorithm}:{paths.last_component(path)}"
-                for path in await self._children(directory)
-            )
+            begin = len(directory) + 1
+            found += [f"{algorithm}:{path[begin:]}" for path in await self._children(directory)]
         return found
 
     async def _children(self, path: str) -> Sequence[str]:
@@ -100,7 +98,7 @@ class Referrers:
     async def page(
         self, subject: Digest, limit: int, last: str = "", artifact_types: Sequence[str] = ()
     ) -> ReferrersPage:
-        noted = sorted(await self._links.all(subject) | await self._listed(subject))
+        noted = sorted({*await self._links.all(subject), *await self._listed(subject)})
         begin = bisect_right(noted, last)
         end = min(begin + MOST_LOOKED_AT, len(noted))
         found: list[ReferrerDescriptor] = []

@@ -292,8 +292,7 @@ class Upload:
                 # in it may be taken for one of what comes then.
                 await self._forget_hashes()
             await self._keep(digest)
-            await self._blobs.link(digest, digest)
-            await self._remove()
+            await all_of(self._blobs.link(digest, digest), self._remove())
         except DigestInvalid:
             await self._remove()
             raise
@@ -332,6 +331,7 @@ class Upload:
         finally:
             await writer.cancel()
 
+    @deferred
     async def _remove(self) -> None:
         """Remove what is left; if that fails, purging will do it."""
         try:
