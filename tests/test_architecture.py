@@ -15,7 +15,7 @@ from tests.components.table import ROOT
 
 PACKAGE = "txregistry"
 
-BASE = frozenset({"errors", "deferreds"})
+BASE = frozenset({"errors", "deferreds", "recent"})
 VALUES = BASE | {"model"}
 CONTRACTS = VALUES | {"interfaces"}
 SIBLINGS = frozenset(
@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "_version": frozenset(),
     "errors": frozenset(),
     "deferreds": frozenset(),
+    "recent": frozenset(),
     "model": frozenset({"errors"}),
     "interfaces": frozenset({"model", "errors"}),
     "configuration": frozenset({"errors"}),

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
+from txregistry.recent import Recent
 from txregistry.storage.facts import Facts, FactsCache
 from txregistry.storage.holders import REMEMBERED_HOLDERS, Holders
-from txregistry.storage.lru import Recent
 
 steps = st.lists(
     st.one_of(

@@ -15,7 +15,7 @@ from attrs import field, frozen
 from txregistry.model.descriptor import Descriptor, ReferrerDescriptor
 from txregistry.model.digest import Digest
 from txregistry.model.manifest import Manifest, stored_manifest, stored_media_type
-from txregistry.storage.lru import Recent
+from txregistry.recent import Recent
 
 REMEMBERED_BYTES: Final = 16 * 1024 * 1024
 """How much the facts of all manifests may weigh together."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
-from txregistry.storage.lru import Recent
+from txregistry.recent import Recent
 
 REMEMBERED_BLOBS: Final = 10_000
 REMEMBERED_HOLDERS: Final = 8
