@@ -279,16 +279,32 @@ class ReferrersPage:
 
 
 @frozen
+class Stored:
+    """
+    Some content that a repository has, and where it is.
+
+    :param descriptor: its media type, the digest by which it is found, its size.
+    :param target: the digest under which its bytes are stored: mostly the same, but a link may
+        name another.
+    """
+
+    descriptor: Descriptor
+    target: Digest
+
+
+@frozen
 class StoredManifest:
     """
     A manifest as it was pushed.
 
     :param descriptor: its media type, the digest by which it was found, its size.
     :param payload: its bytes.
+    :param target: the digest under which its bytes are stored.
     """
 
     descriptor: Descriptor
     payload: bytes = field(repr=False)
+    target: Digest
 
 
 @frozen
@@ -314,6 +330,7 @@ class IBlobContent(Interface):
     """
 
     descriptor = Attribute("Its descriptor.  Descriptor")
+    target = Attribute("The digest under which its bytes are stored.  Digest")
 
     def redirect_url(method: str) -> Deferred[str | None]:
         """As :meth:`IStorageDriver.redirect_url`."""
@@ -563,6 +580,25 @@ class IRegistry(Interface):
         """
 
 
+class IContents(Interface):
+    """
+    The bytes of blobs and manifests, whoever may see them: that is not asked here.
+    """
+
+    def open(stored: Stored) -> IBlobContent:
+        """
+        Send what is known to be there.  Touches no storage.
+        """
+
+    def read(target: Digest) -> Deferred[bytes]:
+        """
+        Read a small one whole.
+
+        :raises PathNotFound: if it isn't there.
+        :raises ContentDamaged: if it isn't what was stored: that is never served.
+        """
+
+
 class ILocks(Interface):
     """
     Keeps apart what must not happen at once.
@@ -577,6 +613,56 @@ class ILocks(Interface):
 
         :param keys: any texts, in any order.
         :return: fires with what lets go of them.
+        """
+
+
+# --- what is known without asking storage ------------------------------------------------
+
+
+@frozen
+class Ticket:
+    """
+    The right to tell a cache what storage was asked from now on.
+
+    :param epoch: the cache's own affair; ``None`` if it wants to be told nothing.
+    """
+
+    epoch: Any
+
+
+class IBlobDescriptorCache(Interface):
+    """
+    What repositories were seen to have: blobs, or manifests, each in a cache of their own.
+
+    It spares asking storage and is never the truth.  It fails nobody: what goes wrong in it is
+    a miss.  It never outlives a delete: when :meth:`clear` has fired, nobody who shares the cache
+    finds what was cleared, until it is put again by somebody who has asked storage since.  The
+    suite in ``txregistry.testing.cache`` proves a cache.
+    """
+
+    def look_up(name: RepositoryName, digest: Digest) -> Deferred[Stored | Ticket]:
+        """
+        :return: fires with what the repository has, or with a ticket if that must be asked of
+            storage.
+        """
+
+    def ticket(name: RepositoryName) -> Deferred[Ticket]:
+        """
+        To be had before something is added to a repository that shall be put here.
+        """
+
+    def put(name: RepositoryName, stored: Stored, ticket: Ticket) -> Deferred[None]:
+        """
+        Tell what storage has, unless something of the repository was cleared since the ticket was
+        given.
+        """
+
+    def clear(name: RepositoryName, digest: Digest) -> Deferred[None]:
+        """
+        Forget what a repository has, and refuse what is on its way here.
+
+        To be called before storage is changed, so that nothing is left of it after a crash, and
+        again when it has been changed.
         """
 
 

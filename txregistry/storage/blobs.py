@@ -9,12 +9,11 @@ from zope.interface import implementer
 
 from txregistry.deferreds import deferred, shielded
 from txregistry.errors import BlobUnknown, PathNotFound
-from txregistry.interfaces import IBlobContent, IBlobs
+from txregistry.interfaces import IBlobContent, IBlobs, Stored
 from txregistry.model.descriptor import OCTET_STREAM, Descriptor
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
 from txregistry.storage import paths
-from txregistry.storage.contents import StoredContent
 from txregistry.storage.parts import Parts
 from txregistry.storage.waiting import telling_full
 
@@ -40,8 +39,7 @@ class Blobs:
     @deferred
     async def open(self, digest: Digest) -> IBlobContent:
         target, size = await self._find(self._name, digest)
-        descriptor = Descriptor(OCTET_STREAM, digest, size)
-        return StoredContent(descriptor, self._parts.driver, paths.blob(target))
+        return self._parts.contents.open(Stored(Descriptor(OCTET_STREAM, digest, size), target))
 
     @deferred
     async def mount(self, digest: Digest, source: RepositoryName) -> Descriptor:

@@ -13,10 +13,12 @@ from txregistry.deferreds import deferred
 from txregistry.errors import BlobUnknown, ContentDamaged, PathNotFound
 from txregistry.interfaces import (
     IBlobContent,
+    IContents,
     IFileReader,
     ILocks,
     IStorageDriver,
     LocalFile,
+    Stored,
 )
 from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import Digest
@@ -31,12 +33,16 @@ class StoredContent:
     A blob or a manifest that is about to be sent.
 
     :param descriptor: under the digest that was asked.
-    :param path: of its bytes, which may lie under another digest.
+    :param target: the digest under which its bytes are.
     """
 
     descriptor: Descriptor
+    target: Digest
     _driver: IStorageDriver
-    _path: str
+
+    @property
+    def _path(self) -> str:
+        return paths.blob(self.target)
 
     def redirect_url(self, method: str) -> Deferred[str | None]:
         return self._driver.redirect_url(method, self._path)
@@ -56,6 +62,7 @@ class StoredContent:
             raise BlobUnknown(str(self.descriptor.digest)) from None
 
 
+@implementer(IContents)
 @frozen
 class Contents:
     """
@@ -69,6 +76,9 @@ class Contents:
     _driver: IStorageDriver
     _locks: ILocks
 
+    def open(self, stored: Stored) -> IBlobContent:
+        return StoredContent(stored.descriptor, stored.target, self._driver)
+
     @deferred
     async def size(self, digest: Digest) -> int:
         """
@@ -78,16 +88,10 @@ class Contents:
         return (await self._driver.stat(paths.blob(digest))).size
 
     @deferred
-    async def read(self, digest: Digest) -> bytes:
-        """
-        Read a small one whole.
-
-        :raises PathNotFound: if it isn't there.
-        :raises ContentDamaged: if it isn't what was stored: that is never served.
-        """
-        path = paths.blob(digest)
+    async def read(self, target: Digest) -> bytes:
+        path = paths.blob(target)
         content = await self._driver.get_content(path)
-        if Digest.of(content, digest.algorithm) != digest:
+        if Digest.of(content, target.algorithm) != target:
             raise ContentDamaged(path)
         return content
 

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from txregistry.deferreds import Threads
-from txregistry.interfaces import ILocks, IRegistry, IRepository, IStorageDriver, Page
+from txregistry.interfaces import IContents, ILocks, IRegistry, IRepository, IStorageDriver, Page
 from txregistry.model.access import Requester
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
@@ -67,6 +67,11 @@ class Registry:
             facts=FactsCache(),
         )
         self._catalog: Final = Catalog(driver, threads)
+
+    @property
+    def contents(self) -> IContents:
+        """The bytes of all repositories, for what stands in front of this registry."""
+        return self._parts.contents
 
     def repository(self, name: RepositoryName, requester: Requester) -> IRepository:
         parts = self._parts

@@ -10,11 +10,10 @@ from attrs import frozen
 
 from txregistry.deferreds import deferred
 from txregistry.errors import ContentDamaged, ManifestUnknown, PathNotFound
-from txregistry.interfaces import IBlobContent, StoredManifest
+from txregistry.interfaces import IBlobContent, Stored, StoredManifest
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
 from txregistry.storage import paths
-from txregistry.storage.contents import StoredContent
 from txregistry.storage.facts import Facts, read_facts
 from txregistry.storage.parts import Parts
 
@@ -45,7 +44,7 @@ class Revisions:
         :raises ManifestUnknown: if the repository doesn't have it.
         """
         target, facts = await self._find(digest)
-        return StoredContent(facts.descriptor(digest), self._parts.driver, paths.blob(target))
+        return self._parts.contents.open(Stored(facts.descriptor(digest), target))
 
     async def _find(self, digest: Digest) -> tuple[Digest, Facts]:
         """:return: the digest under which the bytes are, and what they say."""
@@ -72,7 +71,7 @@ class Revisions:
         except PathNotFound:
             raise self._unknown(digest) from None
         facts = await self._facts(target, payload)
-        return StoredManifest(facts.descriptor(digest), payload)
+        return StoredManifest(facts.descriptor(digest), payload, target)
 
     @deferred
     async def has(self, digest: Digest) -> bool:
