@@ -130,6 +130,26 @@ class LineWriterTests:
             # What could not be written must not be tried again when the stream is closed.
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
+    def test_pipe(self) -> None:
+        """
+        Into a pipe, which others may write to, go whole lines at once, and no more of them than the
+        system keeps together.
+        """
+        reading, writing = os.pipe2(os.O_DIRECT)  # each write is read as it was written
+        lines = [f"{number} " + "x" * 1000 for number in range(9)] + ["é" * 3000, "end"]
+        with open(writing, "w", encoding="utf-8") as stream, open(reading, "rb", 0) as reader:
+            writer = LineWriter(stream, clock := Clock())
+            for line in lines:
+                writer.write(line)
+            clock.advance(0)
+            sizes = [4, 4, 1]
+            for begin, size in zip([0, 4, 8], sizes, strict=True):
+                wanted = "".join(f"{line}\n" for line in lines[begin : begin + size])
+                assert reader.read(65536) == wanted.encode()
+            longest = reader.read(65536) + reader.read(65536)
+            assert longest == f"{lines[9]}\n".encode()
+            assert reader.read(65536) == b"end\n"
+
     def test_narrow_encoding(self) -> None:
         """
         A character that the stream's encoding doesn't have costs no line.

@@ -2,12 +2,17 @@
 The logs: events on one stream, accesses on another.
 
 Lines are collected during a reactor turn and written at its end, so that a thousand requests
-don't cost a thousand writes.
+don't cost a thousand writes.  Where several processes write to the same pipe, no line comes to
+stand within another's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+import os
+import select
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
@@ -45,6 +50,7 @@ class LineWriter:
         self._stream = stream
         self._clock = clock
         self._lines: list[str] = []
+        self._most = _written_whole(stream)
 
     def write(self, line: str) -> None:
         """:param line: without its end."""
@@ -57,14 +63,12 @@ class LineWriter:
     def flush(self) -> None:
         """Write what has been collected.  A stream that is gone is no reason to stop serving."""
         lines, self._lines = self._lines, []
-        if not lines:
-            return
-        text = "\n".join(lines) + "\n"
-        try:
-            self._write(text)
-        except UnicodeEncodeError as error:
-            # The stream's encoding has not all characters: one of them must not cost the rest.
-            self._write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
+        for text in _pieces(lines, self._most):
+            try:
+                self._write(text)
+            except UnicodeEncodeError as error:
+                # The stream's encoding has not all characters: one of them must not cost the rest.
+                self._write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
 
     def _write(self, text: str) -> None:
         try:
@@ -74,6 +78,33 @@ class LineWriter:
             raise
         except (OSError, ValueError):
             pass
+
+
+def _written_whole(stream: TextIO) -> float:
+    """
+    :return: how many bytes the system writes to a stream without letting anybody between: to a
+        file any number, and to a pipe what *pipe(7)* promises.
+    """
+    try:
+        is_file = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (AttributeError, OSError, ValueError):  # it is nothing that others have too
+        return math.inf
+    return math.inf if is_file else select.PIPE_BUF
+
+
+def _pieces(lines: Sequence[str], most: float) -> Iterator[str]:
+    """:return: the lines with their ends, as many at a time as have room in so many bytes."""
+    piece: list[str] = []
+    room = most
+    for line in lines:
+        size = 1 + (len(line) if line.isascii() else len(line.encode("utf-8", "replace")))
+        if piece and size > room:
+            yield "".join(piece)
+            piece, room = [], most
+        piece += line, "\n"
+        room -= size
+    if piece:
+        yield "".join(piece)
 
 
 @implementer(ILogObserver)
