@@ -110,6 +110,17 @@ class Transport(StringTransport):
     """
 
     half_closed = False
+    #: After how many bytes the other side takes nothing more.
+    takes: int | None = None
+
+    def write(self, data: bytes) -> None:
+        """
+        Take it, and tell the writer to wait where that was enough.
+        """
+        super().write(data)
+        enough = self.takes is not None and len(self.value()) >= self.takes
+        if enough and self.producer is not None:
+            self.producer.pauseProducing()
 
     def loseWriteConnection(self) -> None:
         """
@@ -117,7 +128,6 @@ class Transport(StringTransport):
         """
         self.half_closed = True
 
-    @property
     def is_closing(self) -> bool:
         """
         Whether the server has nothing more to say.

@@ -102,7 +102,7 @@ class AllowedTests:
         assert answer.status == 400
         assert answer.codes
         assert answer["Connection"] == "close"
-        assert connection.transport.is_closing
+        assert connection.transport.is_closing()
         connection.lose()
 
 

@@ -294,7 +294,7 @@ class PatchTests:
         (answer,) = connection.answers()
         connection.lose()
         assert answer.is_error(400, "SIZE_INVALID")
-        assert connection.transport.is_closing
+        assert connection.transport.is_closing()
         check_state(served, location, 4)
 
 
