@@ -16,7 +16,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txregistry.deferreds import Threads
+from txregistry.deferreds import Threads, started
 from txregistry.errors import (
     ClientDisconnected,
     MethodNotAllowed,
@@ -137,9 +137,7 @@ class RegistryApplication:
     # --- the two ways to a route --------------------------------------------------------
 
     def _go_short_way(self, exchange: RunningExchange) -> None:
-        running = self._run(exchange, self._find_and_answer(exchange))
-        # Klein does this on its way.
-        exchange.request.notifyFinish().addErrback(lambda _: running.cancel())
+        self._run(exchange, self._find_and_answer(exchange))
 
     async def _find_and_answer(self, exchange: RunningExchange) -> Response:
         self._enter(exchange)
@@ -161,10 +159,10 @@ class RegistryApplication:
 
     def _answer_routed(
         self, request: RegistryRequest, route: str, variables: Mapping[str, str]
-    ) -> Deferred[None]:
+    ) -> None:
         """Answer a request for which Klein found the route, or none (``""``)."""
         exchange: RunningExchange = request.running
-        return self._run(exchange, self._answer(exchange, route, variables))
+        self._run(exchange, self._answer(exchange, route, variables))
 
     # --- from the route on there is one way ---------------------------------------------
 
@@ -204,10 +202,11 @@ class RegistryApplication:
 
     # --- the answer goes out ------------------------------------------------------------
 
-    def _run(
-        self, exchange: RunningExchange, answering: Coroutine[Any, Any, Response]
-    ) -> Deferred[None]:
-        return Deferred.fromCoroutine(self._complete(exchange, answering))
+    def _run(self, exchange: RunningExchange, answering: Coroutine[Any, Any, Response]) -> None:
+        """Answer, until the client goes away."""
+        running = started(self._complete(exchange, answering))
+        if not running.called:
+            exchange.request.notifyFinish().addErrback(lambda _: running.cancel())
 
     async def _complete(
         self, exchange: RunningExchange, answering: Coroutine[Any, Any, Response]
