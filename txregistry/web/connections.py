@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from txregistry.web.shares import ABSENT, Shares
+
 
 class Pausable(Protocol):
     """A port, as far as it matters here."""
@@ -23,11 +25,13 @@ class Connections:
     :param limit: how many there may be at once.
 
     :ivar count: how many there are.
+    :ivar shares: where other processes, which accept from the same sockets, see how many.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.count = 0
+        self.shares: Shares | None = None
         self._paused: set[Pausable] = set()
 
     @property
@@ -38,13 +42,28 @@ class Connections:
     def opened(self) -> None:
         """Count one more."""
         self.count += 1
+        if self.shares is not None:
+            self.shares.tell(self.count)
 
     def closed(self) -> None:
         """Count one less, and let ports accept again."""
         self.count -= 1
+        if self.shares is not None:
+            self.shares.tell(self.count)
         paused, self._paused = self._paused, set()
         for port in paused:
             port.startReading()
+
+    def share(self, shares: Shares) -> None:
+        """Let other processes have their share."""
+        self.shares = shares
+        shares.tell(self.count)
+
+    def keep(self) -> None:
+        """Take no part any more in what others share: no connection is accepted here."""
+        if self.shares is not None:
+            self.shares.tell(ABSENT)
+            self.shares = None
 
     def pause(self, port: Pausable) -> None:
         """Let a port wait until there is room."""

@@ -8,41 +8,76 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
-import stat
 from typing import Any, Final, cast
 
 from twisted.internet import tcp, unix
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import CannotListenError
-from twisted.internet.interfaces import IListeningPort
+from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.internet.protocol import ServerFactory
 
 from txregistry.deferreds import Threads
 from txregistry.web.connections import Connections
 from txregistry.web.site import RegistrySite
+from txregistry.web.sockets import remove_stale
 from txregistry.web.transport import TCPTransport, UNIXTransport, to_address
 
 BACKLOG: Final = 1024
 ANY: Final = "::"
+PATIENCE: Final = 0.01
+"""How long the other processes are left alone with who has come, in seconds."""
+
 _NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
 class _Accepting(tcp.Port):
     """
-    What our ports add to Twisted's.
+    What our ports add to Twisted's: there is a limit to connections, and where other processes
+    accept from the same socket, they are left their share.
     """
 
     threads: Threads
     connections: Connections
+    reactor: Any  # it has a clock too
+    _standing_back: IDelayedCall | None = None
 
     def doRead(self) -> None:
+        shares = self.connections.shares
+        if shares is None:
+            self._accept(self.numberAccepts)
+        elif shares.ahead:
+            self.stopReading()
+            self._standing_back = self.reactor.callLater(PATIENCE, self._come_back)
+        else:
+            self._accept(1)
+
+    def _accept(self, most: int) -> None:
         room = self.connections.room
         if room > 0:
-            self.numberAccepts = min(self.numberAccepts, room)
+            self.numberAccepts = min(most, room)
             super().doRead()
         if self.connections.room <= 0:
             self.connections.pause(self)
+
+    def _come_back(self) -> None:
+        """Look for who came meanwhile.  If none of the others could take him, he is ours."""
+        self._standing_back = None
+        if self.disconnecting:
+            return
+        self.startReading()
+        waiting = select.poll()
+        waiting.register(self.socket, select.POLLIN)
+        if waiting.poll(0):
+            self._accept(1)
+
+    def connectionLost(self, reason: Any) -> None:
+        self.connections.forget(self)
+        if self._standing_back is not None:
+            self._standing_back.cancel()
+            self._standing_back = None
+        super().connectionLost(reason)
 
 
 class TCPPort(_Accepting):
@@ -64,10 +99,6 @@ class TCPPort(_Accepting):
     def getHost(self) -> IPv4Address | IPv6Address:
         return to_address(self.socket.getsockname())
 
-    def connectionLost(self, reason: Any) -> None:
-        self.connections.forget(self)
-        super().connectionLost(reason)
-
 
 class UNIXPort(unix.Port, _Accepting):
     """
@@ -79,7 +110,10 @@ class UNIXPort(unix.Port, _Accepting):
 
     def startListening(self) -> None:
         if self._preexistingSocket is None:
-            _remove_stale(self._bindPath)
+            try:
+                remove_stale(self._bindPath)
+            except OSError as error:
+                raise CannotListenError(None, self._bindPath, error) from error
             super().startListening()
             return
         self._inherited = True
@@ -92,9 +126,8 @@ class UNIXPort(unix.Port, _Accepting):
         self.startReading()
 
     def connectionLost(self, reason: Any) -> None:
-        self.connections.forget(self)
         if self._inherited or not os.path.exists(self._bindPath):
-            tcp.Port.connectionLost(self, reason)  # Twisted's for unix removes the file
+            _Accepting.connectionLost(self, reason)  # Twisted's for unix removes the file
         else:
             super().connectionLost(reason)
 
@@ -163,28 +196,3 @@ def _start(port: _Accepting, site: RegistrySite) -> IListeningPort:
     port.connections = site.connections
     port.startListening()
     return port
-
-
-def _remove_stale(path: bytes) -> None:
-    """
-    Remove the file of a unix socket on which nobody listens: its owner was killed.
-
-    :raises CannotListenError: if there is anything else.
-    """
-    try:
-        if not stat.S_ISSOCK(os.lstat(path).st_mode):
-            raise CannotListenError(None, path, FileExistsError(errno.EEXIST, "not a socket"))
-    except FileNotFoundError:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            os.unlink(path)
-            return
-        except BlockingIOError:
-            pass  # somebody listens, and is busy
-        except OSError as error:
-            raise CannotListenError(None, path, error) from error
-    raise CannotListenError(None, path, OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)))
