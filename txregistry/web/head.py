@@ -99,7 +99,7 @@ def parse_head(raw: bytes, limits: Limits) -> Head:
     :raises BadRequest: if it is not HTTP/1.1 or 1.0, or says how long its body is in a way that
         others could understand otherwise.
     :raises HeadTooLarge: if it has too many bytes or lines.
-    :raises TargetTooLong: if the target has too many bytes.
+    :raises TargetTooLong: if its first line alone has.
     :raises ExpectationFailed: if it expects something unknown.
     """
     if len(raw) > limits.head:
@@ -108,8 +108,6 @@ def parse_head(raw: bytes, limits: Limits) -> Head:
     if match is None:
         raise _malformed(raw)
     method, target, minor = match.groups()
-    if len(target) > limits.target:
-        raise TargetTooLong
     if raw.count(b"\n") - 2 > limits.headers:
         raise HeadTooLarge
     head = Head(method, target, minor == b"1")
@@ -140,7 +138,7 @@ def check_beginning(raw: bytes, new: int, limits: Limits) -> None:
     :param new: where the part begins that has not been checked yet.
     :raises BadRequest: if it is malformed.
     :raises HeadTooLarge: if it is too long already.
-    :raises TargetTooLong: if its first line is.
+    :raises TargetTooLong: if its first line alone is.
     """
     if len(raw) > limits.head:
         raise too_large(raw, limits)
@@ -163,7 +161,7 @@ FIRST_BYTE: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]|\r?\Z")
 def too_large(raw: bytes, limits: Limits) -> RegistryError:
     """:return: the error for a head over its limit: is it the target, or the fields?"""
     line_end = raw.find(b"\r\n")
-    if line_end < 0 or line_end > limits.target:
+    if line_end < 0 or line_end > limits.head:
         return TargetTooLong()
     return HeadTooLarge()
 

@@ -16,7 +16,6 @@ class Limits:
     The limits of a connection.  Times are in seconds, sizes in bytes.
 
     :param head: the head of a request: the request line and all field lines.
-    :param target: the target in the request line.
     :param headers: how many field lines a head may have.
     :param chunk_line: one line that begins a chunk, with its extensions.
     :param trailers: all that follows the last chunk.
@@ -36,7 +35,6 @@ class Limits:
     """
 
     head: int = 64 * KIB
-    target: int = 32 * KIB
     headers: int = 100
     chunk_line: int = 1 * KIB
     trailers: int = 8 * KIB

@@ -41,6 +41,9 @@ STATUS_LINES: Final = {
     for status in HTTPStatus
 }
 
+JOINED: Final = 16 * 1024
+"""A body up to so many bytes goes out together with the head of its answer."""
+
 OURS: Final = frozenset({b"connection", b"date", b"transfer-encoding"})
 """Fields of answers that are not the application's to set."""
 
@@ -229,10 +232,15 @@ class RegistryRequest(server.Request):
         lines = self._lines(status, headers, len(body) if body else 0)
         data = head_bytes(status, lines)
         self.startedWriting = 1
-        if body and not self._bodyless:
+        if not body or self._bodyless:
+            channel.write(data)
+        elif len(body) <= JOINED:
+            channel.write(data + body)
             self.sentLength = len(body)
-            data += body
-        channel.write(data)
+        else:
+            channel.write(data)
+            channel.write(body)
+            self.sentLength = len(body)
         self._over(channel)
 
     def begin(self, status: int, headers: Iterable[Header]) -> None:

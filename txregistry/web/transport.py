@@ -114,9 +114,13 @@ class StreamTransport(tcp.Server):
             self.progress += sent
             if sent == len(data):
                 return
-            data = data[sent:]
-        self._tempDataBuffer.append(data)
-        self._tempDataLen += len(data)
+            # As Twisted keeps what it sends in parts: whole, so that many slow readers of one
+            # piece of memory share it.
+            self.dataBuffer = data
+            self.offset = sent
+        else:
+            self._tempDataBuffer.append(data)
+            self._tempDataLen += len(data)
         self._maybePauseProducer()
         self.startWriting()
 
