@@ -61,6 +61,35 @@ class SlowReader:
         return succeed(None)
 
 
+@implementer(IFileWriter)
+class SlowWriter:
+    """
+    A writer whose writes take as long as a test wants.
+    """
+
+    size = 0
+
+    def __init__(self) -> None:
+        self.waiting: Deferred[None] = Deferred()
+        self.closed = False
+
+    def write(self, data: bytes) -> Deferred[None]:
+        return self.waiting
+
+    def truncate(self, size: int) -> Deferred[None]:
+        raise NotImplementedError
+
+    def close(self) -> Deferred[None]:
+        self.closed = True
+        return succeed(None)
+
+    def commit(self) -> Deferred[None]:
+        raise NotImplementedError
+
+    def cancel(self) -> Deferred[None]:
+        raise NotImplementedError
+
+
 @pytest.fixture
 def watched() -> WatchedDriver:
     """A driver that fails on demand."""
@@ -245,6 +274,17 @@ class CheckedWriterTests:
             await writer.close()
         await writer.close()
         assert watched.count("writer.close") == 1
+
+    async def test_close_waits(self) -> None:
+        """A file isn't closed under a write that still runs."""
+        slow = SlowWriter()
+        writer = CheckedWriter("slow", slow)
+        writing, closing = writer.write(b"abc"), writer.close()
+        assert not slow.closed
+        slow.waiting.callback(None)
+        await writing
+        await closing
+        assert slow.closed
 
 
 class PathTests:

@@ -5,6 +5,7 @@ What is particular to files in a directory.
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import stat
@@ -164,6 +165,81 @@ class LeftBehindTests:
             await driver.put_content("/a", b"x")
         await driver.delete("/a")
         assert list(root.iterdir()) == []
+
+
+class DurableTests:
+    """
+    What has been synced when an operation is done.
+    """
+
+    @pytest.fixture
+    def synced(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """The files and directories that were synced, in order; a file without its UUID."""
+        synced: list[str] = []
+        fsync = os.fsync
+
+        def recording(descriptor: int) -> None:
+            name = os.readlink(f"/proc/self/fd/{descriptor}").removeprefix(str(root))
+            synced.append(re.sub(r"\.[0-9a-f-]{36}\.tmp$", ".tmp", name) or "/")
+            fsync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", recording)
+        return synced
+
+    async def test_put(self, driver: IStorageDriver, synced: list[str]) -> None:
+        """The file before it gets its name; its name; and the directories on the way to it."""
+        await driver.put_content("/a/b/link", b"x")
+        assert synced[0] == "/a/b/link.tmp"
+        assert set(synced[1:]) == {"/", "/a", "/a/b"}
+        synced.clear()
+        await driver.put_content("/a/b/link", b"y")
+        assert synced == ["/a/b/link.tmp", "/a/b"]
+
+    async def test_write(self, driver: IStorageDriver, synced: list[str]) -> None:
+        """The file, its name and the directories on the way to it; the file again and again."""
+        writer = await driver.writer("/a/data")
+        await writer.write(b"x")
+        await writer.close()
+        assert synced == ["/a/data", "/", "/a"]
+        for end in ("close", "commit"):
+            synced.clear()
+            writer = await driver.writer("/a/data", append=True)
+            await writer.write(b"x")
+            await getattr(writer, end)()
+            assert synced == ["/a/data"]
+        await writer.close()
+        assert synced == ["/a/data"]
+
+    async def test_cancel(self, driver: IStorageDriver, synced: list[str]) -> None:
+        """That the file is gone."""
+        writer = await driver.writer("/a/data")
+        await writer.cancel()
+        assert synced == ["/a"]
+
+    async def test_move(self, driver: IStorageDriver, synced: list[str]) -> None:
+        """The new name, with the directories on the way to it, and that the old one is gone."""
+        await driver.put_content("/a/file", b"x")
+        synced.clear()
+        await driver.move("/a/file", "/b/c/file")
+        assert set(synced) == {"/", "/b", "/b/c", "/a"}
+        assert synced.index("/b/c") < synced.index("/a")
+
+    async def test_delete(self, driver: IStorageDriver, synced: list[str]) -> None:
+        """That the file or the directory is gone."""
+        await driver.put_content("/a/b/file", b"x")
+        await driver.put_content("/a/file", b"x")
+        synced.clear()
+        await driver.delete("/a/file")
+        await driver.delete("/a/b")
+        assert synced == ["/a", "/a"]
+
+    async def test_made_again(self, driver: IStorageDriver, synced: list[str]) -> None:
+        """A directory that was deleted and is made again is synced again."""
+        await driver.put_content("/a/b/file", b"x")
+        await driver.delete("/a")
+        synced.clear()
+        await driver.put_content("/a/b/file", b"x")
+        assert set(synced[1:]) == {"/", "/a", "/a/b"}
 
 
 class FailureTests:

@@ -4,6 +4,7 @@ The threads of one driver.
 
 from __future__ import annotations
 
+import sys
 from io import FileIO
 from pathlib import Path
 from threading import Event, active_count
@@ -12,7 +13,9 @@ import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import deferLater
+from twisted.internet.utils import getProcessValue
 
+from tests.components.table import ROOT
 from txregistry.drivers.filesystem.threads import DriverThreads, opened
 
 
@@ -48,6 +51,18 @@ class DriverThreadsTests:
         assert await running
         with pytest.raises(CancelledError):
             await cancelled
+
+    async def test_forgotten(self) -> None:
+        """A process that doesn't stop them ends all the same."""
+        program = (
+            "from twisted.internet import reactor\n"
+            "from txregistry.drivers.filesystem.threads import DriverThreads\n"
+            "done = DriverThreads(reactor, 25, 'test').run(int)\n"
+            "done.addCallback(lambda _: reactor.stop())\n"
+            "reactor.run()\n"
+        )
+        ended = await getProcessValue(sys.executable, ["-c", program], path=str(ROOT))
+        assert ended == 0
 
     async def test_after_stop(self, threads: DriverThreads) -> None:
         """After the stop a call fails, instead of being forgotten."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import FileIO
+from threading import Thread
 from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -34,6 +35,22 @@ async def opened(
     return files[0]
 
 
+class _DaemonThread(Thread):
+    """
+    A thread that doesn't keep the process alive.
+
+    A process that ends without stopping its driver would wait for threads that wait for work.  If
+    one is at work, what it does is cut off as by a power cut: drivers are made for that.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, daemon=True, **kwargs)
+
+
+class _Pool(ThreadPool):
+    threadFactory = _DaemonThread  # noqa: N815 - ThreadPool's name
+
+
 class DriverThreads(Threads):
     """
     A pool that has no thread before the first call, so that a daemon can still fork, and that
@@ -45,7 +62,7 @@ class DriverThreads(Threads):
     """
 
     def __init__(self, reactor: IReactorThreads, maximum: int, name: str) -> None:
-        self._own_pool = ThreadPool(0, maximum, name)
+        self._own_pool = _Pool(0, maximum, name)
         self._running = 0
         self._idle: Deferred[None] | None = None
         self._stopped = False
