@@ -19,7 +19,7 @@ from txregistry.errors import ConfigurationError
 from txregistry.interfaces import IRegistry
 from txregistry.model.access import Requester
 from txregistry.model.name import parse_name
-from txregistry.service import RegistryService, build_service
+from txregistry.service.daemon import RegistryService, build_service
 from txregistry.service.purging import Purging
 from txregistry.service.registry import build_driver, build_registry
 from txregistry.storage.switches import ReadOnlyRegistry, UndeletableRegistry

@@ -10,7 +10,7 @@ import platform
 import sys
 from collections.abc import Sequence
 
-from txregistry import configuration, service
+from txregistry import configuration
 from txregistry._version import __version__
 from txregistry.errors import ConfigurationError
 
@@ -89,9 +89,12 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    # It knows the storage rules, which no other command needs.
+    from txregistry.service.registry import missing_plugins  # noqa: PLC0415 - see above
+
     try:
         loaded = configuration.load(_path(options), os.environ)
-        problems = (*loaded.warnings, *service.missing_plugins(loaded.configuration))
+        problems = (*loaded.warnings, *missing_plugins(loaded.configuration))
         print(configuration.effective(loaded.configuration), end="")
     except ConfigurationError as error:
         problems = error.problems

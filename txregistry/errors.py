@@ -524,3 +524,9 @@ class ConfigurationError(TxRegistryError):
             Problem(text=problem) if isinstance(problem, str) else problem for problem in problems
         )
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class CannotServe(TxRegistryError):
+    """
+    The registry can't begin: a port is taken, or there is nowhere to write.
+    """

@@ -9,13 +9,14 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
+from twisted.application.service import IService
 from twisted.python.logfile import LogFile
 from twisted.python.usage import Options as UsageOptions
 from twisted.python.usage import UsageError
 
 from txregistry import configuration
-from txregistry.errors import ConfigurationError
-from txregistry.service import RegistryService, build_service
+from txregistry.errors import CannotServe, ConfigurationError
+from txregistry.service.activation import inherited_socket
 
 
 class Options(UsageOptions):
@@ -48,9 +49,9 @@ class Options(UsageOptions):
             )
 
 
-def makeService(options: Options) -> RegistryService:
+def makeService(options: Options) -> IService:
     """
-    Make the daemon.
+    Make the daemon, or what supervises the workers that are one.
 
     :param options: the command line, with twistd's own as its parent.
     :raises SystemExit: if the configuration can't be used; its message says why.
@@ -58,10 +59,16 @@ def makeService(options: Options) -> RegistryService:
     # Not before: twistd chooses the reactor by its own options.
     from twisted.internet import reactor  # noqa: PLC0415 - see above
 
+    # Nor what isn't needed: who only supervises has no web server in his memory.
+    from txregistry.service.daemon import build_service  # noqa: PLC0415 - see above
+
     try:
         loaded = configuration.load(options["config"], os.environ)
         streams = _log_streams(options.parent or {})
-        return build_service(reactor, loaded, os.environ, *streams)
+        descriptor = inherited_socket(os.environ)
+        return build_service(reactor, loaded, os.environ, *streams, descriptor=descriptor)
+    except CannotServe as reason:
+        raise SystemExit(f"txregistry: {reason}") from None
     except ConfigurationError as error:
         errors = (problem for problem in error.problems if problem.severity == "error")
         raise SystemExit("\n".join(f"txregistry: {problem}" for problem in errors)) from None

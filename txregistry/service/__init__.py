@@ -1,10 +1,6 @@
 """
 Builds the daemon from a configuration: the one place that knows every room.
+
+Nothing is imported here: who supervises others, or reads a configuration only, needs no web server
+in his memory.  :mod:`~txregistry.service.daemon` has the whole daemon.
 """
-
-from __future__ import annotations
-
-from txregistry.service.daemon import RegistryService, build_service
-from txregistry.service.registry import missing_plugins
-
-__all__ = ["RegistryService", "build_service", "missing_plugins"]

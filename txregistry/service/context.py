@@ -25,9 +25,17 @@ class WorkerContext:
         the last of them.
     :param epochs_path: a file in it of :data:`EPOCHS` times 8 bytes, zeros at first, to be mapped
         into memory.  It is to be opened at the start: later the directory may be gone.
+    :param shares_path: a file in it of numbers of connections, where all workers accept from the
+        same socket; ``""`` where each has its own.
     """
 
     index: int
     count: int
     run_directory: str
     epochs_path: str
+    shares_path: str = ""
+
+    @property
+    def locks_path(self) -> str:
+        """A file for locks between the processes."""
+        return f"{self.run_directory}/locks"

@@ -8,26 +8,25 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, TextIO
 
 from twisted.application.service import MultiService
-from twisted.logger import ILogObserver, Logger
-from twisted.python.components import Componentized
+from twisted.logger import Logger
 
 from txregistry._version import __version__
-from txregistry.configuration import Loaded, UploadPurging
+from txregistry.configuration import Loaded
 from txregistry.deferreds import deferred
 from txregistry.drivers.base import CheckedDriver
-from txregistry.errors import ConfigurationError
-from txregistry.interfaces import IStorageDriver
+from txregistry.errors import CannotServe, ConfigurationError
+from txregistry.service.context import WorkerContext
 from txregistry.service.ending import give_up
 from txregistry.service.logs import Logs, build_logs
-from txregistry.service.purging import Purging
-from txregistry.service.registry import build_driver, build_registry, build_storage, utc
+from txregistry.service.purging import build_purging
+from txregistry.service.registry import build_driver, build_registry, build_storage
 from txregistry.service.stalling import StallWatching, stall_limit
 from txregistry.service.web import Listening, build_application, build_site
-from txregistry.storage.purge import Purger
+from txregistry.storage.sharedlocks import SharedLocks
+from txregistry.web.shares import Shares
 
 
 class RegistryService(MultiService):
@@ -38,6 +37,8 @@ class RegistryService(MultiService):
     :param listening: is ended before everything else.
     :param logs: where it is told what happens.
     :param loaded: the configuration, and what is odd about it.
+    :ivar listening: has the ports.
+    :ivar logs: where it is told what happens.
     """
 
     log = Logger()
@@ -47,28 +48,38 @@ class RegistryService(MultiService):
     ) -> None:
         super().__init__()
         self._driver = driver
-        self._listening = listening
-        self._logs = logs
         self._loaded = loaded
+        self.listening = listening
+        self.logs = logs
         listening.setServiceParent(self)
 
     def setServiceParent(self, parent: Any) -> None:
         """Join twistd's application, and write its log in the way that is configured."""
-        if isinstance(parent, Componentized):
-            parent.setComponent(ILogObserver, self._logs.events)
+        self.logs.join(parent)
         super().setServiceParent(parent)
 
     def privilegedStartService(self) -> None:
         """
+        As :meth:`open`.
+
+        :raises SystemExit: if that can't be; a line has said why.
+        """
+        try:
+            self.open()
+        except CannotServe as reason:
+            give_up(str(reason))
+
+    def open(self) -> None:
+        """
         Listen, once it is known that there is somewhere to write.
 
-        :raises SystemExit: if there isn't, or the port can't be had.
+        :raises CannotServe: if there isn't, or the port can't be had.
         """
         if not self._loaded.configuration.storage.maintenance.readonly.enabled:
             try:
                 self._driver.check_writable()
             except ConfigurationError as error:
-                give_up(str(error))
+                raise CannotServe(str(error)) from error
         super().privilegedStartService()
 
     def startService(self) -> None:
@@ -81,10 +92,10 @@ class RegistryService(MultiService):
     @deferred
     async def stopService(self) -> None:
         """End what clients have begun, then the rest, and the storage at last."""
-        await self._listening.disownServiceParent()
+        await self.listening.disownServiceParent()
         await super().stopService()
         await self._driver.close()
-        self._logs.flush()
+        self.logs.flush()
 
 
 def build_service(
@@ -93,35 +104,41 @@ def build_service(
     environ: Mapping[str, str],
     stream: TextIO = sys.stderr,
     access_stream: TextIO = sys.stdout,
+    *,
+    descriptor: int | None = None,
+    context: WorkerContext | None = None,
 ) -> RegistryService:
     """
-    Build the daemon.
+    Build the daemon, or one worker of several.
 
     :param reactor: on which everything runs.
     :param loaded: the configuration.
     :param environ: may switch the watch over the reactor on (:data:`stalls.VARIABLE`).
     :param stream: where the log of events goes.
     :param access_stream: where the log of accesses goes.
+    :param descriptor: of a socket that listens already, to be used instead of the address that is
+        configured.
+    :param context: the place of this worker among the others, if there are any.
     :raises ConfigurationError: if a plug-in is missing or finds its parameters wrong.
     """
     configuration = loaded.configuration
-    logs = build_logs(reactor, configuration.log, stream, access_stream)
+    worker = "" if context is None else str(context.index)
+    logs = build_logs(reactor, configuration.log, stream, access_stream, worker)
     checked = build_driver(reactor, configuration)
     driver = build_storage(reactor, configuration, checked)
-    registry = build_registry(reactor, configuration, driver)
+    locks = None if context is None else SharedLocks(context.locks_path, reactor)
+    registry = build_registry(reactor, configuration, driver, locks)
     application = build_application(reactor, configuration, registry, logs.completed)
-    site = build_site(reactor, configuration, application)
-    listening = Listening(reactor, application, site, configuration.http)
+    site = build_site(reactor, configuration, application, context.count if context else 1)
+    listening = Listening(reactor, application, site, configuration.http, descriptor)
     service = RegistryService(checked, listening, logs, loaded)
-    purging = configuration.storage.maintenance.uploadpurging
-    if purging.enabled:
-        _purging(reactor, driver, purging).setServiceParent(service)
+    if context is None:
+        purging = configuration.storage.maintenance.uploadpurging
+        if purging.enabled:
+            build_purging(reactor, driver, purging).setServiceParent(service)
+    elif context.shares_path:
+        site.connections.share(Shares(context.shares_path, context.index))
     limit = stall_limit(environ)
     if limit is not None:
         StallWatching(reactor, limit).setServiceParent(service)
     return service
-
-
-def _purging(reactor: Any, driver: IStorageDriver, settings: UploadPurging) -> Purging:
-    purger = Purger(driver, utc, timedelta(seconds=settings.age), settings.dryrun)
-    return Purging(reactor, purger, settings.interval)

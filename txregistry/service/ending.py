@@ -14,6 +14,8 @@ def give_up(reason: str) -> NoReturn:
 
     Not through the log: by now that has ``sys.stderr``, and waits for a reactor that will never
     run.
+
+    :raises SystemExit: always.
     """
     print(f"txregistry: {reason}", file=sys.__stderr__)
     raise SystemExit(1)

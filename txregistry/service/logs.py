@@ -7,6 +7,8 @@ from __future__ import annotations
 from typing import Any, TextIO
 
 from attrs import frozen
+from twisted.logger import ILogObserver
+from twisted.python.components import Componentized
 
 from txregistry.configuration import Log
 from txregistry.interfaces import Exchange
@@ -26,6 +28,15 @@ class Logs:
     events: EventLog
     accesses: AccessLog | None
 
+    def join(self, parent: Any) -> None:
+        """
+        Let twistd write its log in the way that is configured.
+
+        :param parent: of a service: twistd's application, if it is twistd that runs it.
+        """
+        if isinstance(parent, Componentized):
+            parent.setComponent(ILogObserver, self.events)
+
     def completed(self, exchange: Exchange) -> None:
         """Write down an exchange."""
         self.events.response_completed(exchange)
@@ -39,16 +50,20 @@ class Logs:
             self.accesses.writer.flush()
 
 
-def build_logs(reactor: Any, log: Log, stream: TextIO, access_stream: TextIO) -> Logs:
+def build_logs(
+    reactor: Any, log: Log, stream: TextIO, access_stream: TextIO, worker: str = ""
+) -> Logs:
     """
     :param stream: where events go.
     :param access_stream: where accesses go.
+    :param worker: which of several processes this is.
     """
+    fields = {**log.fields, "worker": worker} if worker else log.fields
     events = EventLog(
         LineWriter(stream, reactor),
         FORMATTERS[log.formatter],
         log.level,
-        log.fields,
+        fields,
         log.reportcaller,
     )
     accesses = None if log.accesslog.disabled else AccessLog(LineWriter(access_stream, reactor))

@@ -7,6 +7,7 @@ Upload purging, from time to time.
 from __future__ import annotations
 
 import random
+from datetime import timedelta
 from typing import Any
 
 from twisted.application.service import Service
@@ -14,7 +15,10 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
+from txregistry.configuration import UploadPurging
 from txregistry.deferreds import deferred
+from txregistry.interfaces import IStorageDriver
+from txregistry.service.registry import utc
 from txregistry.storage.purge import Purger
 
 FIRST_PURGE_SECONDS = 3600
@@ -71,3 +75,11 @@ class Purging(Service):
         except Exception:  # noqa: BLE001 - whatever it is, the next run comes
             self.log.failure("upload purging failed; it is tried again next time")
         self._plan(self._interval)
+
+
+def build_purging(reactor: Any, driver: IStorageDriver, settings: UploadPurging) -> Purging:
+    """
+    :param driver: where the uploads are.
+    """
+    purger = Purger(driver, utc, timedelta(seconds=settings.age), settings.dryrun)
+    return Purging(reactor, purger, settings.interval)

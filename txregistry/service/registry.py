@@ -13,7 +13,7 @@ from txregistry.configuration import Configuration, Middleware
 from txregistry.deferreds import Threads
 from txregistry.drivers.base import CheckedDriver
 from txregistry.errors import ConfigurationError, Problem
-from txregistry.interfaces import IRegistry, IStorageDriver
+from txregistry.interfaces import ILocks, IRegistry, IStorageDriver
 from txregistry.model.manifest import Platform
 from txregistry.storage.registry import Registry
 from txregistry.storage.switches import ReadOnlyRegistry, UndeletableRegistry
@@ -72,14 +72,20 @@ def build_storage(
     return driver
 
 
-def build_registry(reactor: Any, configuration: Configuration, driver: IStorageDriver) -> IRegistry:
+def build_registry(
+    reactor: Any,
+    configuration: Configuration,
+    driver: IStorageDriver,
+    locks: ILocks | None = None,
+) -> IRegistry:
     """
     :param driver: where everything is.
+    :param locks: where other processes serve the same tree.
     :return: the registry with its switches and middleware around it.
     :raises ConfigurationError: if there is no such middleware, or its options are wrong.
     """
     registry: IRegistry = Registry(
-        driver, Threads(reactor, reactor.getThreadPool()), utc, _validation(configuration)
+        driver, Threads(reactor, reactor.getThreadPool()), utc, _validation(configuration), locks
     )
     if not configuration.storage.delete.enabled:
         registry = UndeletableRegistry(registry)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from math import ceil
 from typing import Any
 
 from twisted.application.service import Service
@@ -19,11 +20,11 @@ from twisted.logger import Logger
 from txregistry.auth.open import OpenAccess
 from txregistry.configuration import HTTP, Configuration, TCPAddress
 from txregistry.deferreds import Threads, deferred
+from txregistry.errors import CannotServe
 from txregistry.interfaces import Exchange, IRegistry
-from txregistry.service.ending import give_up
 from txregistry.web.application import RegistryApplication, WebOptions
 from txregistry.web.limits import Limits as ConnectionLimits
-from txregistry.web.listening import listen_tcp, listen_unix
+from txregistry.web.listening import listen_inherited, listen_tcp, listen_unix
 from txregistry.web.proxies import TrustedProxies
 from txregistry.web.routes import Limits as RequestLimits
 from txregistry.web.site import RegistrySite
@@ -47,9 +48,12 @@ def build_application(
 
 
 def build_site(
-    reactor: Any, configuration: Configuration, application: RegistryApplication
+    reactor: Any, configuration: Configuration, application: RegistryApplication, processes: int = 1
 ) -> RegistrySite:
-    """:return: what ports serve."""
+    """
+    :param processes: how many of them have a part of the connections that there may be.
+    :return: what ports serve.
+    """
     limits = configuration.http.limits
     return RegistrySite(
         application.dispatch,
@@ -62,7 +66,7 @@ def build_site(
             head_time=limits.idle,
             body_idle=limits.bodyidle,
             write_idle=limits.writeidle,
-            connections=limits.connections,
+            connections=ceil(limits.connections / processes),
         ),
     )
 
@@ -100,30 +104,38 @@ class Listening(Service):
     :param application: answers.
     :param site: has the connections.
     :param http: where to listen, and how long an end may take.
+    :param descriptor: of a socket that listens already, and replaces that address.
     """
 
     log = Logger()
 
     def __init__(
-        self, reactor: Any, application: RegistryApplication, site: RegistrySite, http: HTTP
+        self,
+        reactor: Any,
+        application: RegistryApplication,
+        site: RegistrySite,
+        http: HTTP,
+        descriptor: int | None = None,
     ) -> None:
         self._reactor = reactor
         self._application = application
         self._site = site
         self._http = http
+        self._descriptor = descriptor
         self._port: IListeningPort | None = None
+        self._others: dict[int, IListeningPort] = {}
 
     def privilegedStartService(self) -> None:
         """
         Listen, while low ports may still be had.
 
-        :raises SystemExit: if the port is taken, or may not be had.
+        :raises CannotServe: if the port is taken, or may not be had.
         """
         try:
             self._port = self._listen()
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or error.socketError
-            give_up(f"can't listen on {self._http.address}: {reason}")
+            raise CannotServe(f"can't listen on {self._http.address}: {reason}") from error
 
     def startService(self) -> None:
         """Tell where it listens."""
@@ -135,8 +147,10 @@ class Listening(Service):
     async def stopService(self) -> None:
         """Take no more connections, and wait for those that are there."""
         super().stopService()
-        port, self._port = self._port, None
-        if port is not None:
+        ports = [*self._others.values(), *([self._port] if self._port else [])]
+        self._port, self._others = None, {}
+        self._site.connections.keep()
+        for port in ports:
             await _stopped(port)
         late = self._reactor.callLater(self._http.draintimeout, self._site.abort)
         await self._site.drain()
@@ -144,7 +158,27 @@ class Listening(Service):
             late.cancel()
         await self._application.settled()
 
+    def listen_also(self, descriptor: int) -> None:
+        """
+        Listen on one more socket that listens already, as long as we listen at all.
+
+        :param descriptor: of it.
+        """
+        if self._port is not None and descriptor not in self._others:
+            self._others[descriptor] = listen_inherited(self._reactor, descriptor, self._site)
+
+    @deferred
+    async def no_longer(self, descriptor: int) -> None:
+        """
+        Let go of one of those.
+        """
+        port = self._others.pop(descriptor, None)
+        if port is not None:
+            await _stopped(port)
+
     def _listen(self) -> IListeningPort:
+        if self._descriptor is not None:
+            return listen_inherited(self._reactor, self._descriptor, self._site)
         address = self._http.address
         if isinstance(address, TCPAddress):
             return listen_tcp(self._reactor, address.host, address.port, self._site)
