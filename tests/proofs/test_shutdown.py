@@ -210,11 +210,11 @@ class RefusedStartTests:
     @pytest.mark.parametrize(
         ("changes", "words"),
         [
-            ({"http": {"addr": "nonsense"}}, ["http.addr", "nonsense"]),
-            ({"http": {"draintimeout": "soon"}}, ["http.draintimeout", "soon"]),
+            ({"http": {"addr": "nonsense"}}, ["http.addr"]),
+            ({"http": {"draintimeout": "soon"}}, ["http.draintimeout"]),
             ({"storage": {"delete": {"enabled": "perhaps"}}}, ["storage.delete.enabled"]),
             ({"storage": {"s4": {}}}, ["storage", "s4"]),
-            ({"log": {"level": "loud"}}, ["log.level", "loud"]),
+            ({"log": {"level": "loud"}}, ["log.level"]),
             ({"version": 9.9}, ["version", "9.9"]),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",
