@@ -63,6 +63,9 @@ class Blobs:
 
         :param target: the digest under which its bytes are.
         """
+        if target != digest:
+            # distribution follows a link to another digest only if that is linked as well.
+            await self._parts.links.write(paths.layer_link(self._name, target), target)
         await self._parts.links.write(paths.layer_link(self._name, digest), target)
         self._parts.holders.note(digest, self._name)
 
