@@ -268,6 +268,7 @@ class Served:
     :param connection: limits of a connection.
     :param headers: of the operator.
     :param driver: where everything is.
+    :param wrap: puts something around the registry.
     :param dispatch: hands a request to the application, if not in the usual way.
     :param urls: how URLs are built: ``prefix``, ``root``, ``relative``.
     """
@@ -284,6 +285,7 @@ class Served:
         connection: ConnectionLimits | None = None,
         headers: Sequence[Field] = (),
         driver: IStorageDriver | None = None,
+        wrap: Callable[[IRegistry], Any] = lambda registry: registry,
         dispatch: Dispatch = RegistryApplication.dispatch,
         **urls: Any,
     ) -> None:
@@ -297,6 +299,7 @@ class Served:
             self.registry = UndeletableRegistry(self.registry)
         if read_only:
             self.registry = ReadOnlyRegistry(self.registry)
+        self.registry = wrap(self.registry)
         #: What the log was told.
         self.exchanges: list[Exchange] = []
         application = RegistryApplication(
