@@ -14,8 +14,12 @@ from txregistry.errors import DigestInvalid, NameInvalid, TagInvalid
 from txregistry.model.digest import Digest
 from txregistry.model.name import parse_name, parse_reference, parse_tag
 
-components = st.from_regex(r"\A[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*\Z", alphabet="ab0._-").filter(
-    lambda text: len(text) < 40
+runs = st.text("ab0", min_size=1, max_size=3)
+separators = st.sampled_from([".", "_", "__", "-", "--", "-----"])
+components = st.builds(
+    lambda first, more: first + "".join(separator + run for separator, run in more),
+    runs,
+    st.lists(st.tuples(separators, runs), max_size=3),
 )
 PATH = re.compile(r"(/[A-Za-z0-9._-]+)+")
 
