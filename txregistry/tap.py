@@ -17,6 +17,7 @@ from twisted.python.usage import UsageError
 from txregistry import configuration
 from txregistry.errors import CannotServe, ConfigurationError
 from txregistry.service.activation import inherited_socket
+from txregistry.workers import worker_count
 
 
 class Options(UsageOptions):
@@ -59,19 +60,48 @@ def makeService(options: Options) -> IService:
     # Not before: twistd chooses the reactor by its own options.
     from twisted.internet import reactor  # noqa: PLC0415 - see above
 
-    # Nor what isn't needed: who only supervises has no web server in his memory.
-    from txregistry.service.daemon import build_service  # noqa: PLC0415 - see above
-
+    path = options["config"]
     try:
-        loaded = configuration.load(options["config"], os.environ)
-        streams = _log_streams(options.parent or {})
+        text = configuration.read_text(path)
+        loaded = configuration.parse(text, os.environ, path)
         descriptor = inherited_socket(os.environ)
+        count = worker_count(loaded.configuration.workers)
+        if count > 1:
+            return _supervisor(reactor, options, loaded, text, count, descriptor)
+        # Not before: a supervisor has no web server in its memory.
+        from txregistry.service.daemon import build_service  # noqa: PLC0415 - see above
+
+        streams = _log_streams(options.parent or {})
         return build_service(reactor, loaded, os.environ, *streams, descriptor=descriptor)
     except CannotServe as reason:
         raise SystemExit(f"txregistry: {reason}") from None
     except ConfigurationError as error:
-        errors = (problem for problem in error.problems if problem.severity == "error")
-        raise SystemExit("\n".join(f"txregistry: {problem}" for problem in errors)) from None
+        raise SystemExit(f"txregistry: the configuration can't be used\n{error}") from None
+
+
+def _supervisor(
+    reactor: Any,
+    options: Options,
+    loaded: configuration.Loaded,
+    text: str,
+    count: int,
+    descriptor: int | None,
+) -> IService:
+    # Not before: most daemons have no use for it.
+    from txregistry.workers.crew import Task  # noqa: PLC0415 - see above
+    from txregistry.workers.supervisor import build_supervisor  # noqa: PLC0415 - see above
+
+    twistd: Mapping[str, Any] = options.parent or {}
+    streams = _log_streams(twistd)
+    task = Task(
+        loaded=loaded,
+        text=text,
+        source=options["config"],
+        environ=dict(os.environ),
+        reactor_name=twistd.get("reactor") or "",
+        output=None if streams[0] is sys.stderr else streams[0],
+    )
+    return build_supervisor(reactor, task, count, descriptor, *streams)
 
 
 def _log_streams(twistd: Mapping[str, Any]) -> tuple[TextIO, TextIO]:

@@ -37,6 +37,7 @@ class RegistryService(MultiService):
     :param listening: is ended before everything else.
     :param logs: where it is told what happens.
     :param loaded: the configuration, and what is odd about it.
+    :param alone: whether there is no supervisor who has told what is to be told at the start.
     :ivar listening: has the ports.
     :ivar logs: where it is told what happens.
     """
@@ -44,11 +45,17 @@ class RegistryService(MultiService):
     log = Logger()
 
     def __init__(
-        self, driver: CheckedDriver, listening: Listening, logs: Logs, loaded: Loaded
+        self,
+        driver: CheckedDriver,
+        listening: Listening,
+        logs: Logs,
+        loaded: Loaded,
+        alone: bool = True,
     ) -> None:
         super().__init__()
         self._driver = driver
         self._loaded = loaded
+        self._alone = alone
         self.listening = listening
         self.logs = logs
         listening.setServiceParent(self)
@@ -84,9 +91,11 @@ class RegistryService(MultiService):
 
     def startService(self) -> None:
         """Tell what is odd about the configuration, and begin."""
-        self.log.info("txregistry {version}", version=__version__)
-        for warning in self._loaded.warnings:
-            self.log.warn("{warning}", warning=warning)  # noqa: G010 - Twisted's logger has no other
+        if self._alone:
+            self.log.info("txregistry {version}", version=__version__)
+            for warning in self._loaded.warnings:
+                self.log.warn("{warning}", warning=warning)  # noqa: G010 - Twisted's logger has no other
+            self.log.info("listening on {address}", address=self.listening.address)
         super().startService()
 
     @deferred
@@ -131,7 +140,7 @@ def build_service(
     application = build_application(reactor, configuration, registry, logs.completed)
     site = build_site(reactor, configuration, application, context.count if context else 1)
     listening = Listening(reactor, application, site, configuration.http, descriptor)
-    service = RegistryService(checked, listening, logs, loaded)
+    service = RegistryService(checked, listening, logs, loaded, alone=context is None)
     if context is None:
         purging = configuration.storage.maintenance.uploadpurging
         if purging.enabled:

@@ -15,7 +15,6 @@ from twisted.application.service import Service
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
-from twisted.logger import Logger
 
 from txregistry.auth.open import OpenAccess
 from txregistry.configuration import HTTP, Configuration, TCPAddress
@@ -107,8 +106,6 @@ class Listening(Service):
     :param descriptor: of a socket that listens already, and replaces that address.
     """
 
-    log = Logger()
-
     def __init__(
         self,
         reactor: Any,
@@ -137,11 +134,10 @@ class Listening(Service):
             reason = getattr(error.socketError, "strerror", None) or error.socketError
             raise CannotServe(f"can't listen on {self._http.address}: {reason}") from error
 
-    def startService(self) -> None:
-        """Tell where it listens."""
-        super().startService()
-        if self._port is not None:
-            self.log.info("listening on {address}", address=_shown(self._port))
+    @property
+    def address(self) -> str:
+        """Where it listens, for messages; ``""`` if it doesn't."""
+        return "" if self._port is None else _shown(self._port)
 
     @deferred
     async def stopService(self) -> None:

@@ -1,0 +1,182 @@
+"""
+What twistd runs where there are several workers.
+"""
+# The services of twisted.application have no types.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from contextlib import suppress
+from types import FrameType
+from typing import Any, Final, TextIO
+
+from twisted.application.service import Service
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from txregistry._version import __version__
+from txregistry.configuration import TCPAddress
+from txregistry.deferreds import deferred
+from txregistry.errors import CannotServe
+from txregistry.service.ending import give_up
+from txregistry.service.logs import Logs, build_logs
+from txregistry.workers import rundir
+from txregistry.workers.crew import Crew, Task
+from txregistry.workers.rundir import RunDirectory
+from txregistry.workers.sockets import open_sockets
+
+MORE_SECONDS: Final = 10.0
+"""How much longer than ``http.draintimeout`` the end of a process may take."""
+
+
+class Supervisor(Service):
+    """
+    Has the sockets, and the processes that serve on them.
+
+    :param reactor: starts and watches these.
+    :param task: what they are to serve.
+    :param logs: where it is told what happens.
+    :param count: how many workers there are to be.
+    :param descriptor: of a socket that listens already, to be used instead of the address that is
+        configured.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, reactor: Any, task: Task, logs: Logs, count: int, descriptor: int | None = None
+    ) -> None:
+        self._reactor = reactor
+        self._task = task
+        self._logs = logs
+        self._count = count
+        self._descriptor = descriptor
+        self._sockets: list[socket.socket] = []
+        self._run_directory: RunDirectory | None = None
+        self._crew: Crew | None = None
+        self._told_to_end = False
+
+    def setServiceParent(self, parent: Any) -> None:
+        """Join twistd's application, and write its log in the way that is configured."""
+        self._logs.join(parent)
+        super().setServiceParent(parent)
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen, while low ports may still be had.
+
+        :raises SystemExit: if the port is taken, or may not be had.
+        """
+        super().privilegedStartService()
+        try:
+            if self._descriptor is not None:
+                self._sockets = [socket.socket(fileno=self._descriptor)]
+            else:
+                self._sockets = open_sockets(self._task.configuration.http.address, self._count)
+        except CannotServe as reason:
+            give_up(str(reason))
+
+    def startService(self) -> None:
+        """
+        Serve.
+
+        :raises SystemExit: if that can't be.
+        """
+        super().startService()
+        self.log.info("txregistry {version}", version=__version__)
+        for warning in self._task.loaded.warnings:
+            self.log.warn("{warning}", warning=warning)  # noqa: G010 - Twisted's logger has no other
+        shared = len(self._sockets) < self._count
+        self._run_directory = RunDirectory(self._task.environ, self._count, shared)
+        self._crew = Crew(
+            self._reactor, self._task, self._count, self._sockets, self._run_directory
+        )
+        try:
+            self._crew.begin()
+        except CannotServe as reason:
+            rundir.remove(self._run_directory.path)
+            self._remove_socket_file()
+            give_up(str(reason))
+        address = _shown(self._sockets[0])
+        self.log.info(
+            "listening on {address} with {count} workers", address=address, count=self._count
+        )
+        self._reactor.callWhenRunning(self._running)
+
+    @deferred
+    async def stopService(self) -> None:
+        """End what clients have begun, and all processes."""
+        super().stopService()
+        for each in self._sockets:
+            each.close()
+        self._remove_socket_file()
+        if self._crew is not None and self._run_directory is not None:
+            await self._end(self._crew)
+            rundir.remove(self._run_directory.path)
+        self._logs.flush()
+
+    async def _end(self, crew: Crew) -> None:
+        seconds = self._task.configuration.http.draintimeout + MORE_SECONDS
+        late: IDelayedCall = self._reactor.callLater(seconds, self._kill)
+        await crew.stop()
+        if late.active():
+            late.cancel()
+
+    def _running(self) -> None:
+        if self._crew is not None:
+            self._crew.begin_background()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._watch(number)
+
+    def _watch(self, number: signal.Signals) -> None:
+        """Do at the first signal what twistd does, and hurry at the second."""
+        first = signal.getsignal(number)
+
+        def received(number: int, frame: FrameType | None) -> None:
+            again, self._told_to_end = self._told_to_end, True
+            if again or not callable(first):
+                self._reactor.callFromThread(self._kill)
+            else:
+                first(number, frame)
+
+        signal.signal(number, received)
+
+    def _kill(self) -> None:
+        if self._crew is not None:
+            text = "not all processes have ended; they are killed"
+            self.log.warn(text)  # noqa: G010 - Twisted's logger has no other
+            self._crew.kill()
+
+    def _remove_socket_file(self) -> None:
+        address = self._task.configuration.http.address
+        if self._descriptor is None and not isinstance(address, TCPAddress):
+            with suppress(OSError):  # it may be gone, or not ours to remove any more
+                os.unlink(address.path)
+
+
+def build_supervisor(
+    reactor: Any,
+    task: Task,
+    count: int,
+    descriptor: int | None,
+    stream: TextIO,
+    access_stream: TextIO,
+) -> Supervisor:
+    """
+    Build what runs several workers.
+
+    :param stream: where the log of events goes.
+    :param access_stream: where the log of accesses would go.
+    """
+    logs = build_logs(reactor, task.configuration.log, stream, access_stream)
+    return Supervisor(reactor, task, logs, count, descriptor)
+
+
+def _shown(listening: socket.socket) -> str:
+    name = listening.getsockname()
+    if isinstance(name, tuple):
+        return str(TCPAddress(name[0], name[1]))
+    return os.fsdecode(name)
