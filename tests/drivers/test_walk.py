@@ -6,9 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
 from twisted.internet.defer import Deferred, succeed
 
 from txregistry.drivers.walk import BATCH, Found, Tour
+from txregistry.errors import PathNotFound
 from txregistry.interfaces import FileInfo, Walk
 
 
@@ -21,11 +23,13 @@ class RecordedSurvey:
         self.width = width
         self.looks: list[tuple[str, int, bool]] = []
 
-    def names(self, path: str) -> Deferred[Sequence[str]]:
+    def enter(
+        self, path: str, after: str, ahead: bool
+    ) -> Deferred[tuple[Sequence[str], Sequence[Found]]]:
         """Tell what is there."""
-        if path == "/":
-            return succeed([f"{number:04}" for number in range(self.width)])
-        return succeed(["file"])
+        names = [f"{number:04}" for number in range(self.width)] if path == "/" else ["file"]
+        names = [name for name in names if name > after]
+        return self.look(path, names[:BATCH], ahead).addCallback(lambda sight: (names, sight))
 
     def look(self, path: str, names: Sequence[str], ahead: bool) -> Deferred[Sequence[Found]]:
         """Look ahead if it makes sense."""
@@ -71,3 +75,14 @@ class TourTests:
         await Tour(survey, visit).walk("/", "/0000")
         assert seen == ["/0000/file", "/0001", "/0001/file", "/0002", "/0002/file"]
         assert survey.looks == [("/", 1, False), ("/0000", 1, True), ("/", 2, True)]
+
+    async def test_vanished(self) -> None:
+        """What a visitor raises is no directory that vanished."""
+        survey = RecordedSurvey(3)
+
+        def visit(info: FileInfo) -> Walk | None:
+            raise PathNotFound(info.path)
+
+        with pytest.raises(PathNotFound) as raised:
+            await Tour(survey, visit).walk("/", "/0000/a")
+        assert raised.value.path == "/0000"

@@ -36,15 +36,20 @@ class ISurvey(Protocol):
     How a walk sees a tree.
     """
 
-    def names(self, path: str) -> Deferred[Sequence[str]]:
+    def enter(
+        self, path: str, after: str, ahead: bool
+    ) -> Deferred[tuple[Sequence[str], Sequence[Found]]]:
         """
-        :return: fires with the names of a directory's children, in order.
+        :param after: children up to this name are left out.
+        :param ahead: whether it makes sense to look below directories at once.
+        :return: fires with the names of a directory's children, in order, and with what the first
+            :data:`BATCH` of them are.
         :raises PathNotFound: if there is no such directory.
         """
 
     def look(self, path: str, names: Sequence[str], ahead: bool) -> Deferred[Sequence[Found]]:
         """
-        :param ahead: whether it makes sense to look below directories at once.
+        :param ahead: as above.
         :return: fires with what these children of a path are, without those that vanished.
         """
 
@@ -63,25 +68,32 @@ class Tour:
         # A visitor that skips one directory will skip others: what was seen ahead of him in
         # those would be thrown away.
         self._ahead = True
+        self._top = ""
 
     @deferred
     async def walk(self, path: str, start_after: str = "") -> None:
         """As :meth:`~txregistry.interfaces.IStorageDriver.walk`."""
-        names = await self._survey.names(path)
-        await self._go_through(path, names, _components(path, start_after))
+        self._top = path
+        await self._enter(path, _components(path, start_after))
 
-    async def _go_through(self, path: str, names: Sequence[str], after: Sequence[str]) -> bool:
+    async def _enter(self, path: str, after: Sequence[str]) -> bool:
         """
         Visit the children of a directory.
 
         :param after: components of a path that leads to where the walk begins.
         :return: whether to go on afterwards.
         """
-        if after:
-            if after[0] in names and not await self._lead(path, after[0], after[1:]):
-                return False
-            names = [name for name in names if name > after[0]]
-        for start in range(0, len(names), BATCH):
+        if after and not await self._lead(path, after[0], after[1:]):
+            return False
+        try:
+            names, sight = await self._survey.enter(path, after[0] if after else "", self._ahead)
+        except PathNotFound:
+            if path == self._top:
+                raise
+            return True  # it vanished meanwhile
+        if not await self._meet(sight):
+            return False
+        for start in range(BATCH, len(names), BATCH):
             batch = names[start : start + BATCH]
             if not await self._meet(await self._survey.look(path, batch, self._ahead)):
                 return False
@@ -109,11 +121,7 @@ class Tour:
         elif found.below is not None:
             return await self._meet(found.below)
         elif found.info.is_directory:
-            try:
-                names = await self._survey.names(found.info.path)
-            except PathNotFound:  # it vanished meanwhile
-                return True
-            return await self._go_through(found.info.path, names, after)
+            return await self._enter(found.info.path, after)
         return True
 
 
@@ -139,9 +147,13 @@ class _ListAndStat:
         self._driver = driver
 
     @deferred
-    async def names(self, path: str) -> Sequence[str]:
+    async def enter(
+        self, path: str, after: str, ahead: bool
+    ) -> tuple[Sequence[str], Sequence[Found]]:
         children = await self._driver.list(path)
-        return sorted(child.rpartition("/")[2] for child in children)
+        names = sorted(child.rpartition("/")[2] for child in children)
+        names = [name for name in names if name > after]
+        return names, await self.look(path, names[:BATCH], ahead)
 
     @deferred
     async def look(self, path: str, names: Sequence[str], ahead: bool) -> Sequence[Found]:

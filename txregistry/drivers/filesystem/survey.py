@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from txregistry.deferreds import Threads
 from txregistry.drivers.filesystem import failures, hidden
 from txregistry.drivers.filesystem.reading import stat_path
-from txregistry.drivers.walk import Found
+from txregistry.drivers.walk import BATCH, Found
 from txregistry.errors import PathNotFound
 
 #: How many files and directories one call in a thread looks at, more or less.
@@ -32,11 +32,20 @@ class LocalSurvey:
         self._threads = threads
         self._stale_after = stale_after
 
-    def names(self, path: str) -> Deferred[Sequence[str]]:
-        return self._threads.run(self._names, path)
+    def enter(
+        self, path: str, after: str, ahead: bool
+    ) -> Deferred[tuple[Sequence[str], Sequence[Found]]]:
+        return self._threads.run(self._enter, path, after, ahead)
 
     def look(self, path: str, names: Sequence[str], ahead: bool) -> Deferred[Sequence[Found]]:
-        return self._threads.run(_Glance(self._root, self._names, ahead).look, path, names)
+        return self._threads.run(self._look, path, names, ahead)
+
+    def _enter(self, path: str, after: str, ahead: bool) -> tuple[Sequence[str], Sequence[Found]]:
+        names = [name for name in self._names(path) if name > after]
+        return names, self._look(path, names[:BATCH], ahead)
+
+    def _look(self, path: str, names: Sequence[str], ahead: bool) -> Sequence[Found]:
+        return _Glance(self._root, self._names, ahead).look(path, names)
 
     def _names(self, path: str) -> Sequence[str]:
         directory = self._root + path
