@@ -22,8 +22,9 @@ class WarningTests:
     @pytest.mark.parametrize(
         ("more", "key"),
         [
-            ("redis: {addrs: ['localhost:6379'], tls: {rootcas: [a]}}", "redis"),
-            ("redis: {addr: 'localhost:6379', pool: {maxidle: 1}}", "redis"),
+            ("redis: {maxretries: 3}", "redis.maxretries"),
+            ("redis: {writetimeout: 3s}", "redis.writetimeout"),
+            ("redis: {protocol: 3}", "redis.protocol"),
             ("health: {storagedriver: {enabled: true}}", "health"),
             ("health: {file: [{file: /a}], http: [{uri: a}], tcp: [{addr: a}]}", "health"),
             ("http: {debug: {addr: ':5001', prometheus: {enabled: true}}}", "http.debug"),
@@ -48,17 +49,6 @@ class WarningTests:
         (warning,) = loaded(more).warnings
         assert (warning.key, warning.line, warning.unknown) == (key, 3, False)
         assert "hunter2" not in str(warning)
-
-    def test_cache(self, complaints: Complaints) -> None:
-        """
-        The cache of descriptors is one of them, under either of its names.
-        """
-        environ = {
-            "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR": "inmemory",
-            "REGISTRY_STORAGE_CACHE_LAYERINFO": "redis",
-        }
-        (line,) = complaints("", environ)
-        assert line.startswith("REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR: storage.cache: not part")
 
     @pytest.mark.parametrize(
         "more",

@@ -5,6 +5,7 @@ A registry that looks into caches first.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
@@ -18,8 +19,10 @@ from txregistry.interfaces import (
     IBlobDescriptorCache,
     IContents,
     IManifests,
+    IReferrers,
     IRegistry,
     IRepository,
+    ITags,
     Page,
 )
 from txregistry.model.access import Requester
@@ -45,27 +48,51 @@ class Caches:
 @implementer(IRepository)
 class CachingRepository:
     """
-    A repository of it.
+    A repository of it.  Its parts are made when they are asked for.
     """
 
     def __init__(self, repository: IRepository, contents: IContents, caches: Caches) -> None:
-        name: RepositoryName = repository.name
-        self.name = name
-        self.blobs = CachingBlobs(name, repository.blobs, contents, caches.blobs)
-        self.uploads = CachingUploads(name, repository.uploads, caches.blobs)
-        self.manifests: IManifests = repository.manifests
-        if caches.manifests is not None:
-            self.manifests = CachingManifests(
-                name,
-                repository.manifests,
-                repository.tags,
-                contents,
-                caches.manifests,
-                caches.payloads,
-            )
-        # What tags name is asked of storage each time: it changes, and no cache hears of it.
-        self.tags = repository.tags
-        self.referrers = repository.referrers
+        self.name: RepositoryName = repository.name
+        self._repository = repository
+        self._contents = contents
+        self._caches = caches
+
+    @cached_property
+    def blobs(self) -> CachingBlobs:
+        """Its blobs."""
+        return CachingBlobs(self.name, self._repository.blobs, self._contents, self._caches.blobs)
+
+    @cached_property
+    def uploads(self) -> CachingUploads:
+        """Its uploads."""
+        return CachingUploads(self.name, self._repository.uploads, self._caches.blobs)
+
+    @cached_property
+    def manifests(self) -> IManifests:
+        """Its manifests."""
+        manifests: IManifests = self._repository.manifests
+        if self._caches.manifests is None:
+            return manifests
+        return CachingManifests(
+            self.name,
+            manifests,
+            self._repository.tags,
+            self._contents,
+            self._caches.manifests,
+            self._caches.payloads,
+        )
+
+    @property
+    def tags(self) -> ITags:
+        """Its tags: what they name changes, so it is asked of storage each time."""
+        tags: ITags = self._repository.tags
+        return tags
+
+    @property
+    def referrers(self) -> IReferrers:
+        """Who refers to whom in it."""
+        referrers: IReferrers = self._repository.referrers
+        return referrers
 
 
 @implementer(IRegistry)

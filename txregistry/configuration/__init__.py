@@ -7,6 +7,7 @@ From YAML and the environment to frozen sections, with every mistake named.
 
 from __future__ import annotations
 
+from txregistry.configuration.caching import Cache, Redis
 from txregistry.configuration.effective import effective
 from txregistry.configuration.environment import PATH_VARIABLE
 from txregistry.configuration.http import HTTP, Limits
@@ -30,6 +31,7 @@ __all__ = [
     "AUTO",
     "HTTP",
     "PATH_VARIABLE",
+    "Cache",
     "Catalog",
     "Configuration",
     "ExternalURL",
@@ -39,6 +41,7 @@ __all__ = [
     "Middleware",
     "Middlewares",
     "Policy",
+    "Redis",
     "Referrers",
     "Storage",
     "TCPAddress",

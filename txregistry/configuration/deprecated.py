@@ -15,6 +15,9 @@ SHAPES: dict[str, Shape] = {
     "reporting": names("", bugsnag=mapped(ANYTHING), newrelic=mapped(ANYTHING)),
     "compatibility": names("", schema1=names("signingkeyfile trustkey enabled")),
     "validation.enabled": LEAF,
+    "storage.cache.layerinfo": LEAF,
+    "redis.addr": LEAF,
+    "redis.pool": names("maxidle maxactive idletimeout"),
 }
 #: What is said of those that have no meaning any more.
 _MEANINGLESS = {
@@ -39,7 +42,11 @@ def migrate(tree: Table, place: Place) -> Table:
         node = find(tree, key)
         if not is_empty(node):
             place.child(key, node).warning(text)
-    return _without_former_middleware(_with_log_level(tree, place), place)
+    tree = _with_log_level(tree, place)
+    tree = _with_blob_descriptors(tree, place)
+    tree = _with_redis_address(tree, place)
+    tree = _with_pool_size(tree, place)
+    return _without_former_middleware(tree, place)
 
 
 def _with_log_level(tree: Table, place: Place) -> Table:
@@ -53,6 +60,78 @@ def _with_log_level(tree: Table, place: Place) -> Table:
     if not isinstance(log, Table) or not is_empty(log.entries.get("level")):
         return tree
     return tree.with_entry("log", log.with_entry("level", old))
+
+
+def _with_blob_descriptors(tree: Table, place: Place) -> Table:
+    """
+    ``storage.cache.layerinfo`` is the former name of ``blobdescriptor``.
+    """
+    cache = find(tree, "storage.cache")
+    old = find(cache, "layerinfo")
+    if old is None or not isinstance(cache, Table):
+        return tree
+    if not is_empty(old):
+        place.child("storage.cache.layerinfo", old).warning("is deprecated; say blobdescriptor")
+    kept = cache.without("layerinfo")
+    if is_empty(kept.entries.get("blobdescriptor")):
+        kept = kept.with_entry("blobdescriptor", old)
+    return _with(tree, "storage.cache", kept)
+
+
+def _with_redis_address(tree: Table, place: Place) -> Table:
+    """
+    ``redis.addr`` was ``redis.addrs``, and with it there was a cache, unless another was named.
+    """
+    old = find(tree, "redis.addr")
+    if old is None or is_empty(old):
+        return tree
+    here = place.child("redis.addr", old)
+    if not is_empty(find(tree, "redis.addrs")):
+        here.warning("is deprecated and ignored, since there is redis.addrs")
+        return tree
+    tree = _with(tree, "redis.addrs", Sequence((old,), old.origin))
+    if not is_empty(find(tree, "storage.cache")):
+        here.warning("is deprecated; say redis.addrs")
+        return tree
+    here.warning(
+        "is deprecated; say redis.addrs.  It switches the cache on, as in distribution 2: say"
+        " storage.cache.blobdescriptor, too"
+    )
+    name = Scalar("redis", "redis", old.origin)
+    return _with(tree, "storage.cache.blobdescriptor", name)
+
+
+def _with_pool_size(tree: Table, place: Place) -> Table:
+    """
+    ``redis.pool.maxactive`` was ``redis.poolsize``.
+    """
+    old = find(tree, "redis.pool")
+    if old is None or is_empty(old):
+        return tree
+    place.child("redis.pool", old).warning("is deprecated; say redis.poolsize")
+    size = find(old, "maxactive")
+    if size is None or is_empty(size) or not is_empty(find(tree, "redis.poolsize")):
+        return tree
+    return _with(tree, "redis.poolsize", size)
+
+
+def _with(tree: Table, key: str, node: Node) -> Table:
+    """
+    :param key: where a node is to stand, with dots between the names.
+    :return: the tree with it, unless something that is no mapping stands in the way.
+    """
+    name, _, rest = key.partition(".")
+    if not rest:
+        return tree.with_entry(name, node)
+    below = tree.entries.get(name)
+    if below is None or is_null(below):
+        below = Table({}, node.origin)
+    elif isinstance(below, Scalar) and name == "storage":
+        # Only a driver's name.
+        below = Table({below.text: Table({}, below.origin)}, below.origin)
+    if not isinstance(below, Table):
+        return tree
+    return tree.with_entry(name, _with(below, rest, node))
 
 
 def _without_former_middleware(tree: Table, place: Place) -> Table:

@@ -10,6 +10,7 @@ from functools import cache
 from attrs import field, frozen
 
 from txregistry.configuration import deprecated
+from txregistry.configuration.caching import judge_caching
 from txregistry.configuration.document import LARGEST, Malformed, parse_document
 from txregistry.configuration.effective import effective
 from txregistry.configuration.environment import overlay
@@ -78,6 +79,7 @@ def parse(text: str, environ: Mapping[str, str], source: str = "<configuration>"
     if "storage" in values:
         configuration = Configuration(**values)
         section.judge(configuration, values.keys(), tree, place)
+        judge_caching(configuration.storage.cache, configuration.redis, tree, place)
     if configuration is None or report.errors:
         raise ConfigurationError(report.sorted())
     return Loaded(

@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
+from txregistry.configuration.caching import Redis
 from txregistry.configuration.http import HTTP
 from txregistry.configuration.kinds import (
     Boolean,
@@ -283,6 +284,7 @@ class Configuration(Checked):
     referrers: Referrers = section(Referrers)
     validation: Validation = section(Validation)
     policy: Policy = section(Policy)
+    redis: Redis = section(Redis)
     workers: int = key(Workers(), 1)
 
     def contradictions(self) -> list[tuple[str, str]]:

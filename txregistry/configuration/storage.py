@@ -10,6 +10,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from txregistry.configuration.caching import Cache
 from txregistry.configuration.kinds import (
     Boolean,
     Duration,
@@ -167,11 +168,11 @@ class Storage:
     redirect: Redirect = section(Redirect)
     maintenance: Maintenance = section(Maintenance)
     tag: Tag = section(Tag)
+    cache: Cache = section(Cache)
 
 
-#: The keys of ``storage`` that name no driver.  `cache` is known, though not read here.
+#: The keys of ``storage`` that name no driver.
 SWITCHES = {name: kind for name, kind in kinds_of(Storage).items() if name != "parameters"}
-_NO_DRIVERS = {*SWITCHES, "cache"}
 
 
 @frozen
@@ -213,7 +214,7 @@ def _only_switches(table: Table) -> Table:
 
 
 def _driver_of(table: Table) -> str:
-    drivers = sorted(name for name in table.entries if name not in _NO_DRIVERS)
+    drivers = sorted(name for name in table.entries if name not in SWITCHES)
     if not drivers:
         raise Invalid("no storage configuration provided: name a driver, such as filesystem")
     if len(drivers) > 1:
@@ -229,7 +230,7 @@ def _slips(drivers: list[str]) -> str:
     :return: questions for the names that look like a slip in another key of ``storage``, which
         passes for a driver.
     """
-    known = {**dict.fromkeys(_NO_DRIVERS), **PARAMETERS, **ABSENT}
+    known = {**dict.fromkeys(SWITCHES), **PARAMETERS, **ABSENT}
     return "".join(
         nearest(name, known).replace("; did", f"; for {name}, did")
         for name in drivers

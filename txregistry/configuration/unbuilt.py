@@ -101,16 +101,23 @@ def _names(node: Node) -> Iterator[str]:
         yield from node.entries
 
 
-_REDIS = names(
-    "clientname db protocol username password sentinelusername sentinelpassword maxretries"
-    " minretrybackoff maxretrybackoff dialtimeout readtimeout writetimeout contexttimeoutenabled"
-    " poolfifo poolsize pooltimeout minidleconns maxidleconns maxactiveconns connmaxidletime"
-    " connmaxlifetime maxredirects readonly routebylatency routerandomly mastername"
-    " disableidentity identitysuffix unstableresp3 addr",
-    addrs=Listed(LEAF),
-    tls=names("certificate key", rootcas=Listed(LEAF)),
-    pool=names("maxidle maxactive idletimeout"),
-)
+#: Settings of the client of Redis that distribution uses.  Ours does without.
+_REDIS_CLIENT = {
+    "the client has no such setting": (
+        "clientname protocol contexttimeoutenabled disableidentity identitysuffix unstableresp3"
+    ),
+    "nothing is asked twice; the storage is asked instead": (
+        "maxretries minretrybackoff maxretrybackoff"
+    ),
+    "readtimeout counts from when something is asked, writing included": "writetimeout",
+    "there are as many connections as poolsize says, and all stay open": (
+        "poolfifo minidleconns maxidleconns maxactiveconns connmaxidletime connmaxlifetime"
+    ),
+    "nobody waits for a connection": "pooltimeout",
+    "it is about clusters, which are not supported": (
+        "maxredirects readonly routebylatency routerandomly"
+    ),
+}
 _AUTH = names(
     "",
     ANYTHING,
@@ -168,12 +175,11 @@ _PROXY = names("remoteurl username password ttl cachewritetimeout", exec=names("
 _LATER = "not part of this version, ignored:"
 
 UNBUILT = (
-    Unbuilt(
-        "storage.cache",
-        names("blobdescriptor blobdescriptorsize layerinfo"),
-        _says(f"{_LATER} facts about blobs are asked of the storage each time"),
+    *(
+        Unbuilt(f"redis.{name}", LEAF, _says(f"has no effect here: {why}"))
+        for why, words in _REDIS_CLIENT.items()
+        for name in words.split()
     ),
-    Unbuilt("redis", _REDIS, _says(f"{_LATER} nothing here uses Redis yet")),
     Unbuilt("health", _HEALTH, _says(f"{_LATER} no checks run")),
     Unbuilt(
         "http.debug",
