@@ -6,7 +6,6 @@ Ports whose connections have our transports: TCP, unix and inherited sockets.
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import socket
@@ -21,15 +20,11 @@ from twisted.internet.protocol import ServerFactory
 from txregistry.deferreds import Threads
 from txregistry.web.connections import Connections
 from txregistry.web.site import RegistrySite
-from txregistry.web.sockets import remove_stale
+from txregistry.web.sockets import ANY, BACKLOG, NO_IPV6, remove_stale
 from txregistry.web.transport import TCPTransport, UNIXTransport, to_address
 
-BACKLOG: Final = 1024
-ANY: Final = "::"
 PATIENCE: Final = 0.01
 """How long the other processes are left alone with who has come, in seconds."""
-
-_NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
 
 
 class _Accepting(tcp.Port):
@@ -149,7 +144,7 @@ def listen_tcp(
     try:
         return _start(TCPPort(port, site, backlog, host or ANY, reactor), site)
     except CannotListenError as error:
-        if host or getattr(error.socketError, "errno", None) not in _NO_IPV6:
+        if host or getattr(error.socketError, "errno", None) not in NO_IPV6:
             raise
     return _start(TCPPort(port, site, backlog, "", reactor), site)
 

@@ -31,6 +31,9 @@ READ_LEAST: Final = 8 * KIB
 READ_MOST: Final = 256 * KIB
 """How much is read at once: little from most clients, much from who sends much."""
 
+_BUFFER: Final = memoryview(bytearray(READ_MOST))
+"""Where all connections read to.  A buffer for each read, cut to what came, would tear the heap."""
+
 SLICE: Final = 256 * KIB
 """How much the kernel is asked to send at once."""
 
@@ -82,18 +85,18 @@ class StreamTransport(tcp.Server):
     def doRead(self) -> Any:
         size = self._read_size
         try:
-            data = self.socket.recv(size)
+            count = self.socket.recv_into(_BUFFER, size)
         except BlockingIOError:
             return None
         except OSError:
             return CONNECTION_LOST
-        if not data:
+        if not count:
             return CONNECTION_DONE
-        if len(data) == size:
+        if count == size:
             self._read_size = min(size * 4, READ_MOST)
-        elif len(data) * 4 <= size:
+        elif count * 4 <= size:
             self._read_size = max(size // 4, READ_LEAST)
-        self.protocol.dataReceived(data)
+        self.protocol.dataReceived(bytes(_BUFFER[:count]))
         return None
 
     # writing
