@@ -18,6 +18,7 @@ from txregistry.configuration import Loaded
 from txregistry.deferreds import deferred
 from txregistry.drivers.base import CheckedDriver
 from txregistry.errors import CannotServe, ConfigurationError
+from txregistry.service.caching import build_caching
 from txregistry.service.context import WorkerContext
 from txregistry.service.ending import give_up
 from txregistry.service.logs import Logs, build_logs
@@ -136,7 +137,9 @@ def build_service(
     checked = build_driver(reactor, configuration)
     driver = build_storage(reactor, configuration, checked)
     locks = None if context is None else SharedLocks(context.locks_path, reactor)
-    registry = build_registry(reactor, configuration, driver, locks)
+    caching = build_caching(reactor, configuration, context)
+    caches = None if caching is None else caching.caches
+    registry = build_registry(reactor, configuration, driver, locks, caches)
     application = build_application(reactor, configuration, registry, logs.completed)
     site = build_site(reactor, configuration, application, context.count if context else 1)
     listening = Listening(reactor, application, site, configuration.http, descriptor)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from txregistry import factories
+from txregistry.cache.registry import Caches, CachingRegistry
 from txregistry.configuration import Configuration, Middleware
 from txregistry.deferreds import Threads
 from txregistry.drivers.base import CheckedDriver
@@ -77,16 +78,21 @@ def build_registry(
     configuration: Configuration,
     driver: IStorageDriver,
     locks: ILocks | None = None,
+    caches: Caches | None = None,
 ) -> IRegistry:
     """
     :param driver: where everything is.
     :param locks: where other processes serve the same tree.
+    :param caches: what is known without asking the driver, if there is something.
     :return: the registry with its switches and middleware around it.
     :raises ConfigurationError: if there is no such middleware, or its options are wrong.
     """
-    registry: IRegistry = Registry(
+    stored = Registry(
         driver, Threads(reactor, reactor.getThreadPool()), utc, _validation(configuration), locks
     )
+    registry: IRegistry = stored
+    if caches is not None:
+        registry = CachingRegistry(stored, stored.contents, caches)
     if not configuration.storage.delete.enabled:
         registry = UndeletableRegistry(registry)
     if configuration.storage.maintenance.readonly.enabled:
