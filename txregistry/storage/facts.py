@@ -16,6 +16,7 @@ from txregistry.model.descriptor import Descriptor, ReferrerDescriptor
 from txregistry.model.digest import Digest
 from txregistry.model.manifest import Manifest, stored_manifest, stored_media_type
 from txregistry.recent import Recent
+from txregistry.storage.locks import Locks
 
 REMEMBERED_BYTES: Final = 16 * 1024 * 1024
 """How much the facts of all manifests may weigh together."""
@@ -86,6 +87,8 @@ class FactsCache:
 
     def __init__(self, capacity: int = REMEMBERED_BYTES) -> None:
         self._facts: Final[Recent[Digest, Facts]] = Recent(capacity)
+        #: Held by who finds them out, so that of a crowd only one reads a big manifest.
+        self.locks: Final = Locks()
 
     def get(self, digest: Digest) -> Facts | None:
         """:return: the facts, if they are known."""

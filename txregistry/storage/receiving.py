@@ -73,6 +73,7 @@ class Receiver:
             if most is not None and came > most:
                 break
             await shielded(self._store(piece))
+            del piece  # a client may take long to send the next one
         return came
 
     @deferred

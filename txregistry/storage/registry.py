@@ -16,20 +16,14 @@ from txregistry.interfaces import IContents, ILocks, IRegistry, IRepository, ISt
 from txregistry.model.access import Requester
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
-from txregistry.storage.blobs import Blobs
 from txregistry.storage.catalog import Catalog
 from txregistry.storage.contents import Contents
 from txregistry.storage.facts import FactsCache
 from txregistry.storage.holders import Holders
 from txregistry.storage.links import Links
 from txregistry.storage.locks import Locks
-from txregistry.storage.manifests import Manifests
 from txregistry.storage.parts import Parts
-from txregistry.storage.referrers import ReferrerLinks, Referrers
-from txregistry.storage.repository import Repository
-from txregistry.storage.revisions import Revisions
-from txregistry.storage.tags import Tags
-from txregistry.storage.uploads import Uploads
+from txregistry.storage.repository import StoredRepository
 from txregistry.storage.validation import Validation
 
 
@@ -74,19 +68,7 @@ class Registry:
         return self._parts.contents
 
     def repository(self, name: RepositoryName, requester: Requester) -> IRepository:
-        parts = self._parts
-        blobs = Blobs(parts, name)
-        revisions = Revisions(parts, name)
-        tags = Tags(parts, name)
-        links = ReferrerLinks(parts, name)
-        return Repository(
-            name=name,
-            blobs=blobs,
-            uploads=Uploads(parts, name, requester, blobs),
-            manifests=Manifests(parts, name, revisions, blobs, tags, links),
-            tags=tags,
-            referrers=Referrers(parts, revisions, tags, links),
-        )
+        return StoredRepository(self._parts, name, requester)
 
     def page(self, limit: int, last: str = "") -> Deferred[Page]:
         return self._catalog.page(limit, last)

@@ -15,6 +15,7 @@ from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
 from txregistry.storage import paths
 from txregistry.storage.facts import Facts, read_facts
+from txregistry.storage.locks import holding
 from txregistry.storage.parts import Parts
 
 PARSED_AT_ONCE: Final = 128 * 1024
@@ -53,7 +54,10 @@ class Revisions:
             size = await self._parts.contents.size(target)
             facts = self._parts.facts.get(target)
             if facts is None:
-                facts = await self._facts(target, await self._parts.contents.read(target))
+                async with holding(self._parts.facts.locks, str(target)):
+                    facts = self._parts.facts.get(target) or await self._facts(
+                        target, await self._parts.contents.read(target)
+                    )
         except PathNotFound:
             raise self._unknown(digest) from None
         if facts.size != size:

@@ -5,9 +5,10 @@ Ways to wait that several modules of this room need.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from time import monotonic
+from types import TracebackType
 from typing import Any, Final, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
@@ -120,12 +121,24 @@ async def opened(opening: Deferred[C]) -> C:
         raise
 
 
-@contextmanager
-def telling_full() -> Iterator[None]:
+class _TellingFull:
+    """Needs no memory of its own, unlike a generator: thousands may wait inside."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if isinstance(error, NoSpace):
+            raise StorageFull from error
+
+
+_TELLING_FULL = _TellingFull()
+
+
+def telling_full() -> AbstractContextManager[None]:
     """
     Turn a full storage into the error that a client is told.
     """
-    try:
-        yield
-    except NoSpace as error:
-        raise StorageFull from error
+    return _TELLING_FULL

@@ -11,9 +11,9 @@ from twisted.internet.defer import maybeDeferred
 
 from txregistry.deferreds import Threads
 from txregistry.errors import ContentTooLarge, DigestInvalid, ManifestTooLarge, TooManyTags
-from txregistry.interfaces import StoredManifest
 from txregistry.model import media_types
 from txregistry.model.byte_range import ByteRange
+from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import Digest
 from txregistry.model.manifest import Manifest, parse_manifest, stored_manifest
 from txregistry.model.name import Tag, parse_reference, parse_tag
@@ -56,15 +56,9 @@ class Manifests:
         """Answer GET and HEAD."""
         reference = parse_reference(call.variables["reference"])
         manifests = call.repository.manifests
-        descriptor = await manifests.stat(reference) if call.is_head else None
-        stored: StoredManifest | None = None
-        if descriptor is None or (
-            descriptor.media_type == media_types.DOCKER_LIST and isinstance(reference, str)
-        ):
-            stored = await manifests.get(reference)
-            if isinstance(reference, str):
-                stored = await _fitting(call, stored)
-            descriptor = stored.descriptor
+        descriptor = await manifests.stat(reference)
+        if descriptor.media_type == media_types.DOCKER_LIST and isinstance(reference, str):
+            descriptor = await _fitting(call, descriptor)
         tag = str(descriptor.digest).encode("ascii")
         facts: tuple[Header, ...] = (
             (b"Docker-Content-Digest", tag),
@@ -75,10 +69,10 @@ class Manifests:
         if descriptor.media_type in _SCHEMA_1:
             facts = (*facts, _DEPRECATED)
         headers = ((b"Content-Type", descriptor.media_type.encode("utf-8")), *facts)
-        if call.is_head or stored is None:
+        if call.is_head:
             return Response(200, (*headers, (b"Content-Length", b"%d" % descriptor.size)))
         if descriptor.size <= HELD_IN_MEMORY:
-            return Response(200, headers, stored.payload)
+            return Response(200, headers, (await manifests.get(descriptor.digest)).payload)
         content = await manifests.open(descriptor.digest)
         return Response(200, headers, BlobBody(content, (ByteRange(0, descriptor.size),)))
 
@@ -131,29 +125,29 @@ def _digest(reference: Tag | Digest, payload: bytes) -> Digest:
     return reference
 
 
-async def _fitting(call: Call, stored: StoredManifest) -> StoredManifest:
+async def _fitting(call: Call, listed: Descriptor) -> Descriptor:
     """
     Give an old client the image that it can read.
 
-    :return: the ``linux``/``amd64`` child of a Docker list, if the client names schema 2 and no
-        list in its ``Accept``; everything else as it is.
+    :param listed: a Docker list.
+    :return: its ``linux``/``amd64`` child, if the client names schema 2 and no list in its
+        ``Accept``; else the list itself.
     """
-    if stored.descriptor.media_type != media_types.DOCKER_LIST:
-        return stored
     accepted = {
         media_types.bare(text)
         for line in call.request.headers(b"accept")
         for text in line.decode("latin-1").split(",")
     }
     if media_types.DOCKER_MANIFEST not in accepted or accepted & media_types.LISTS:
-        return stored
-    manifest = stored_manifest(stored.payload)
+        return listed
+    manifests = call.repository.manifests
+    manifest = stored_manifest((await manifests.get(listed.digest)).payload)
     for child in manifest.children if manifest else ():
         platform = child.platform
         if platform and (platform.os, platform.architecture) == ("linux", "amd64"):
-            fitting: StoredManifest = await call.repository.manifests.get(child.descriptor.digest)
+            fitting: Descriptor = await manifests.stat(child.descriptor.digest)
             return fitting
-    return stored
+    return listed
 
 
 def _created(
