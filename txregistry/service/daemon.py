@@ -144,6 +144,8 @@ def build_service(
     site = build_site(reactor, configuration, application, context.count if context else 1)
     listening = Listening(reactor, application, site, configuration.http, descriptor)
     service = RegistryService(checked, listening, logs, loaded, alone=context is None)
+    if caching is not None:
+        caching.setServiceParent(service)
     if context is None:
         purging = configuration.storage.maintenance.uploadpurging
         if purging.enabled:

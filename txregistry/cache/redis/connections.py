@@ -32,6 +32,9 @@ from txregistry.deferreds import deferred
 MOST_WAITING: Final = 128
 """How many commands may wait for their answers on one connection."""
 
+_STOPPED: Final = "stopped"
+"""What is no trouble, and nobody is told."""
+
 #: Makes the arguments of a script from the run_id of Redis.
 Arguments = Callable[[str], Sequence[object]]
 
@@ -205,6 +208,7 @@ class Connections:
     @deferred
     async def stop(self) -> None:
         """Close all connections, whatever is still waited for."""
+        self._trouble = _STOPPED
         for connection in list(self._factory.pool):
             connection.transport.abortConnection()
         await self._factory.disconnect()
@@ -235,7 +239,7 @@ class Connections:
 
     def _told(self, trouble: str) -> None:
         """Log how it is, when that changes."""
-        if trouble == self._trouble:
+        if self._trouble in (trouble, _STOPPED):
             return
         self._trouble = trouble
         if trouble:
