@@ -10,6 +10,7 @@ import json
 from typing import Final
 
 import pytest
+from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
@@ -812,6 +813,55 @@ class Plain(Resource):
 
     def render_POST(self, request: RegistryRequest) -> bytes:  # noqa: N802
         raise RuntimeError("secret")
+
+
+class KleinTests:
+    """
+    Requests that Klein answers.
+    """
+
+    @pytest.mark.parametrize("host", [b"a", b"a..b:5000", b"[::1]", b"x" * 200])
+    @pytest.mark.parametrize("method", [b"GET", b"HEAD", b"POST"])
+    def test_route(self, host: bytes, method: bytes) -> None:
+        """
+        Klein finds routes whatever the host is called, and may be given coroutines.
+        """
+        app = Klein()
+
+        @app.route("/v2/<name>/", methods=["GET", "POST"])
+        async def answer(request: RegistryRequest, name: str) -> None:
+            body = await request.body.read_all(100)
+            request.respond(200, (), name.encode() + b" " + body)
+
+        connection = Connection(lambda request: request.render(app.resource()))
+        head = b"%b /v2/%%C3%%A9/ HTTP/1.1\r\nHost: %b\r\nContent-Length: 2\r\n\r\n" % (
+            method,
+            host,
+        )
+        connection.send(head).send(b"ab")
+        output = connection.output()
+        assert output.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert b"\r\nContent-Length: 5\r\n" in output
+        assert output.endswith(b"\r\n\r\n" if method == b"HEAD" else "é ab".encode())
+
+    def test_vanished(self) -> None:
+        """
+        When a client vanishes, its coroutine is cancelled.
+        """
+        app = Klein()
+        outcomes: list[object] = []
+
+        @app.route("/v2/")
+        async def answer(request: RegistryRequest) -> None:
+            try:
+                await Deferred()
+            except CancelledError as error:
+                outcomes.append(type(error))
+                raise
+
+        connection = Connection(lambda request: request.render(app.resource())).send(GET)
+        connection.lose()
+        assert outcomes == [CancelledError]
 
 
 class PlainTests:

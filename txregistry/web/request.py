@@ -348,6 +348,8 @@ class RegistryRequest(server.Request):
         if self.startedWriting:
             raise RuntimeError("the answer has begun already")
         self.code = status
+        self._promised = None
+        self._chunked = False
         self._bodyless = not has_body(self.method, status)
         channel = self.channel
         if channel is not None:

@@ -43,6 +43,13 @@ TURN: Final = 4 * SLICE
 AHEAD: Final = 4 * SLICE
 """How much of a file that is not in memory is read in a thread at once."""
 
+KEEP_ALIVE: Final = [
+    (getattr(socket, name), value)
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4))
+    if hasattr(socket, name)
+]
+"""A machine that vanished is noticed in two minutes, where the system lets us say so."""
+
 PROBE_STEP: Final = 64 * KIB
 PIECE: Final = 64 * KIB
 """How much is read at once for transports that can't send files."""
@@ -259,6 +266,8 @@ class TCPTransport(StreamTransport):
         self._connections.opened()
         self.setTcpNoDelay(True)
         self.setTcpKeepAlive(True)
+        for option, value in KEEP_ALIVE:
+            sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
     def getHost(self) -> IPv4Address | IPv6Address:
         return to_address(self.socket.getsockname())
