@@ -27,8 +27,8 @@ from txregistry.model.access import Requester
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
 from txregistry.storage import hashing, paths
+from txregistry.storage.hashstates import WORTH_SAVING
 from txregistry.storage.registry import Registry
-from txregistry.storage.uploads import WORTH_SAVING
 from txregistry.testing.drivers import WatchedDriver
 from txregistry.testing.streams import GivenStream
 

@@ -74,7 +74,6 @@ WRITES = (
     "move",
     "writer",
     "writer.write",
-    "writer.close",
     "writer.commit",
 )
 
@@ -86,9 +85,9 @@ tags = st.sampled_from(TAGS).map(Tag)
 troubles = st.one_of(
     st.tuples(
         st.sampled_from(["get_content", "stat", "list", *WRITES]),
-        st.just(StorageFailure("/x", "Input/output error")),
+        st.builds(StorageFailure, st.just("/x"), st.just("Input/output error")),
     ),
-    st.tuples(st.sampled_from(WRITES), st.just(NoSpace("/x"))),
+    st.tuples(st.sampled_from(WRITES), st.builds(NoSpace, st.just("/x"))),
 )
 
 

@@ -29,7 +29,7 @@ from txregistry.errors import (
 from txregistry.interfaces import IRepository, IUpload, IUploads
 from txregistry.model.byte_range import ContentRange
 from txregistry.model.digest import HEX_LENGTHS, Digest
-from txregistry.storage import hashing, paths, uploads
+from txregistry.storage import hashing, hashstates, paths
 from txregistry.testing.streams import ComingStream, GivenStream
 
 KIB = 1024
@@ -79,6 +79,14 @@ class StartTests:
         for stranger in ("bob", ""):
             with pytest.raises(BlobUploadUnknown):
                 await shop.repository(actor=stranger).uploads.resume(upload.id)
+
+    async def test_strange_owner(self, shop: Shop) -> None:
+        """
+        A user may have any name.
+        """
+        for actor in ("\udcff", "ü", "a\nb", "\x00"):
+            upload = await shop.repository(actor=actor).uploads.start()
+            assert (await shop.repository(actor=actor).uploads.resume(upload.id)).id == upload.id
 
     async def test_nobodys(self, shop: Shop, repository: IRepository) -> None:
         """
@@ -570,6 +578,19 @@ class CommitTests:
         assert len(logged_failures) == 1
         logged_failures.clear()
 
+    async def test_closing_fails(
+        self, shop: Shop, repository: IRepository, logged_failures: list[object]
+    ) -> None:
+        """
+        Neither is that its file can't be closed.
+        """
+        upload = await repository.uploads.start()
+        shop.driver.fail("writer.close", StorageFailure("/x", "Input/output error"))
+        await upload.commit(SUM, GivenStream(BODY))
+        assert await read_blob(repository, SUM) == BODY
+        assert len(logged_failures) == 1
+        logged_failures.clear()
+
     async def test_deleted_and_pushed_again(self, repository: IRepository) -> None:
         """
         A blob that was deleted is there again at once when it is pushed again.
@@ -629,7 +650,7 @@ class HashTests:
     @pytest.fixture(autouse=True)
     def small_change(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Ten bytes are worth a state."""
-        monkeypatch.setattr(uploads, "WORTH_SAVING", 10)
+        monkeypatch.setattr(hashstates, "WORTH_SAVING", 10)
 
     @pytest.fixture
     def shop(self) -> Shop:
