@@ -444,6 +444,21 @@ class EarlyAnswerTests:
         assert connection.statuses == [401, 401]
         assert not connection.wire.is_closing()
 
+    def test_requests_after_the_last(self) -> None:
+        """
+        A client that sends more after its last request can read the answer to that.
+        """
+        recorder = Recorder()
+        connection = Connection(recorder, pipelined=100)
+        connection.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        connection.send(GET * 10)
+        assert connection.wire.is_paused()
+        recorder.last.respond(200, (), b"")
+        assert connection.wire.half_closed
+        assert not connection.wire.is_paused()
+        assert connection.statuses == [200]
+        assert len(recorder.requests) == 1
+
     def test_broken_rest(self) -> None:
         """
         If the rest turns out to be broken the connection is closed without another answer.

@@ -16,21 +16,18 @@ more) and ``_lingering`` (the last answer has been sent).
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IAddress, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import HTTPChannel
 
 from txregistry.errors import BodyInvalid, ClientDisconnected, RegistryError, RequestTimeout
 from txregistry.web.body import RequestBody
 from txregistry.web.framing import Chunked, Framing, Sized
 from txregistry.web.head import check_beginning, parse_head
+from txregistry.web.outgoing import OutgoingChannel
 from txregistry.web.request import RegistryRequest, head_bytes
-from txregistry.web.transport import StreamTransport, copy_file
 
 if TYPE_CHECKING:
     from txregistry.web.site import RegistrySite
@@ -44,7 +41,7 @@ NO_BODY: Final = RequestBody(0, lambda: None)
 """The body while there is no request."""
 
 
-class RegistryChannel(HTTPChannel):
+class RegistryChannel(OutgoingChannel):
     """
     Reads requests from a connection, one after the other, and writes their answers.
 
@@ -65,15 +62,10 @@ class RegistryChannel(HTTPChannel):
     _taking = False
     _later = False
     _reading = True
-    _registered = False
     _continue = False  # whether the client waits for 100
     _counted = 0  # what the site knows to be buffered here
 
     _deadline = inf
-    _progress = 0
-    _resumed = 0
-    _stalled_since = inf
-    _unblocked: Deferred[None] | None = None
 
     def __init__(self, site: RegistrySite) -> None:
         self.site = site
@@ -82,37 +74,25 @@ class RegistryChannel(HTTPChannel):
     # the connection
 
     def connectionMade(self) -> None:
-        transport = cast(Any, self.transport)
-        self._stream = transport if isinstance(transport, StreamTransport) else None
-        self.peer: IAddress = transport.getPeer()
-        self.host: IAddress = transport.getHost()
-        self._secure = ISSLTransport.providedBy(transport)
-        transport.registerProducer(self, True)
-        self._registered = True
+        super().connectionMade()
         self.site.opened(self)
         self._deadline = self.site.now + self.site.limits.head_time
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._broken = self._lingering = True
         self._held = b""
-        self._deadline = self._stalled_since = inf
+        self._deadline = inf
         request, self._request = self._request, None
         body, self._body = self._body, NO_BODY
         self._count_buffered()
         if self._framing is not None:
             self._framing = None
             body.fail(ClientDisconnected())
-        if self._unblocked is not None:
-            unblocked, self._unblocked = self._unblocked, None
-            unblocked.errback(ClientDisconnected())
+        super().connectionLost(reason)
         if request is not None:
             request.connectionLost(reason)
             self.site.finished(request)
         self.site.closed(self)
-
-    def abort(self) -> None:
-        """Let the client see that something is incomplete."""
-        cast(Any, self.transport).abortConnection()
 
     def give_up(self) -> None:
         """Read nothing more than what has been read, and close after the next answer."""
@@ -122,9 +102,6 @@ class RegistryChannel(HTTPChannel):
         """Close, if there is nothing to wait for."""
         if self._request is None and self._framing is None and not self._held:
             self.loseConnection()
-
-    def isSecure(self) -> bool:
-        return self._secure
 
     # reading
 
@@ -321,27 +298,6 @@ class RegistryChannel(HTTPChannel):
             return False  # RFC 9110 §10.1.1: nobody knows whether the body will still come
         return framing.is_exact and framing.left <= self.site.limits.drain
 
-    def ready(self) -> Deferred[None]:
-        """
-        Wait until the client has taken most of what was written.
-        """
-        if not self._waitingForTransport:
-            return succeed(None)
-        if self._unblocked is None:
-            self._unblocked = Deferred(self._forget_unblocked)
-        return self._unblocked
-
-    def _forget_unblocked(self, _: Deferred[None]) -> None:
-        self._unblocked = None
-
-    def send_file(self, file: BinaryIO, offset: int, count: int) -> Deferred[None]:
-        """
-        Send a part of a file, by the kernel where that is possible.
-        """
-        if self._stream is not None:
-            return self._stream.send_file(file, offset, count)
-        return copy_file(self.site.threads, file, offset, count, self)
-
     def requestDone(self, request: RegistryRequest) -> None:
         self._request = None
         self.site.finished(request)
@@ -381,16 +337,6 @@ class RegistryChannel(HTTPChannel):
 
     # ending
 
-    def loseConnection(self) -> None:
-        self._unregister()
-        cast(Any, self.transport).loseConnection()
-
-    def _unregister(self) -> None:
-        """Stop being asked to wait: a producer that waits keeps a transport from closing."""
-        if self._registered:
-            self._registered = False
-            cast(Any, self.transport).unregisterProducer()
-
     def _close(self) -> None:
         """
         Close when everything has been sent.
@@ -399,7 +345,7 @@ class RegistryChannel(HTTPChannel):
         dropped: closed at once, the kernel would reset the connection, and the client might never
         see its answer (RFC 9112 §9.6).
         """
-        unread = self._framing is not None or self._broken
+        unread = self._framing is not None or self._broken or bool(self._held) or not self._reading
         self._lingering = True
         self._framing = None
         self._held = b""
@@ -428,13 +374,12 @@ class RegistryChannel(HTTPChannel):
         if now >= self._deadline:
             self._deadline = inf
             self._timed_out()
-        stream = self._stream
-        if stream is None:
-            self._see_progress(now, self._waitingForTransport, self._resumed)
-            return
-        self._see_progress(now, stream.blocked, stream.progress)
-        if not self._reading and stream.has_failed():
-            self.abort()
+        self._see_progress(now, self.site.limits.write_idle)
+        if not self._reading:
+            self._see_failure()
+
+    def _unpaused(self) -> None:
+        self._go_on()
 
     def _timed_out(self) -> None:
         if self._request is not None:
@@ -446,36 +391,3 @@ class RegistryChannel(HTTPChannel):
             self._refuse(RequestTimeout())
         else:
             self.loseConnection()
-
-    def _see_progress(self, now: float, blocked: bool, progress: int) -> None:
-        """Abort the connection if the client has taken nothing for too long."""
-        if not blocked:
-            self._stalled_since = inf
-        elif progress != self._progress or self._stalled_since == inf:
-            self._progress = progress
-            self._stalled_since = now
-        elif now - self._stalled_since >= self.site.limits.write_idle:
-            self.log.debug("a client takes nothing: {peer}", peer=self.peer)
-            self.abort()
-
-    # what the transport calls when it has enough, and when it wants more
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        super().registerProducer(producer, streaming)
-        if self._waitingForTransport and self._requestProducer is not None:
-            self._requestProducer.pauseProducing()
-
-    def pauseProducing(self) -> None:
-        self._waitingForTransport = True
-        if self._requestProducer is not None:
-            self._requestProducer.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        self._waitingForTransport = False
-        self._resumed += 1
-        if self._requestProducer is not None:
-            self._requestProducer.resumeProducing()
-        if self._unblocked is not None:
-            unblocked, self._unblocked = self._unblocked, None
-            unblocked.callback(None)
-        self._go_on()

@@ -309,7 +309,7 @@ class RegistryRequest(server.Request):
         if self._chunked:
             channel.write(b"%x\r\n" % count)
         try:
-            await channel.send_file(file, offset, count)
+            await channel.send_file(self.site.threads, file, offset, count)
         except BaseException:
             channel.abort()
             raise
