@@ -4,7 +4,7 @@ A blob of any size takes the same memory: however it is pushed, and however many
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -19,16 +19,6 @@ Figure = Callable[[str, object], None]
 
 LIMIT = 120 * MIB
 PULLERS = 8
-
-
-@pytest.fixture
-def roomy_daemon(daemon: Daemon) -> Iterator[Daemon]:
-    """
-    A daemon whose directory doesn't outlive the test: it gets large.
-    """
-    yield daemon
-    daemon.stop()
-    daemon.remove()
 
 
 class LargeBlobTests:
