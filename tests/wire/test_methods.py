@@ -40,19 +40,19 @@ class AllowedTests:
     """
 
     @pytest.mark.parametrize("target", ROUTES)
-    @pytest.mark.parametrize("method", METHODS + KNOWN)
-    def test_not_allowed(self, served: Served, method: str, target: str) -> None:
+    def test_not_allowed(self, served: Served, target: str) -> None:
         """
         A method that a route doesn't have is 405 with those that it has; no other method is.
         """
-        answer = served.ask(method, target)
-        if method in ROUTES[target].split(", "):
-            assert answer.status != 405
-            return
-        assert answer.status == 405
-        assert answer["Allow"] == ROUTES[target]
-        if method != "HEAD":
-            assert answer.codes == ["UNSUPPORTED"]
+        for method in METHODS + KNOWN:
+            answer = served.ask(method, target)
+            if method in ROUTES[target].split(", "):
+                assert answer.status != 405, method
+                continue
+            assert answer.status == 405, method
+            assert answer["Allow"] == ROUTES[target]
+            if method != "HEAD":
+                assert answer.codes == ["UNSUPPORTED"]
 
     @pytest.mark.parametrize("target", ROUTES)
     def test_options(self, served: Served, target: str) -> None:
