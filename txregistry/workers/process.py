@@ -10,8 +10,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final, Protocol, TextIO
 
 from attrs import frozen
@@ -96,7 +96,8 @@ class WorkerProcess(ProcessProtocol):
                 **surroundings.environ,
                 "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             }
-            reactor.spawnProcess(self, command[0], command, environ, childFDs=descriptors)
+            with _blocked(signal.SIGINT):
+                reactor.spawnProcess(self, command[0], command, environ, childFDs=descriptors)
         self._end.sendall(order.encode())
 
     def hear(self) -> None:
@@ -153,6 +154,19 @@ class WorkerProcess(ProcessProtocol):
 
     def _said(self, word: str, *more: Any) -> None:
         self._told.said(self, word, *more)
+
+
+@contextmanager
+def _blocked(number: signal.Signals) -> Iterator[None]:
+    """
+    Let processes that are started here never see a signal, from their first moment on.  SIGINT
+    comes from a terminal to everybody; the supervisor deals with it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _how(reason: Failure) -> str:

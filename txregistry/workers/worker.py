@@ -110,8 +110,6 @@ def main() -> int:
 
     :return: the exit status.
     """
-    # A terminal sends it to everybody; the supervisor is who deals with it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     end = socket.socket(fileno=CHANNEL)
     try:
         order = Order.decode(read_line(end))
