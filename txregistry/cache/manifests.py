@@ -77,9 +77,7 @@ class CachingManifests:
         found = await self._cache.look_up(self._name, digest)
         if isinstance(found, Stored):
             return CachedContent(self._name, self._contents.open(found), self._cache)
-        content = await self._manifests.open(digest)
-        await self._cache.put(self._name, Stored(content.descriptor, content.target), found)
-        return content
+        return await self._look_at(digest, found)
 
     @deferred
     async def put(
@@ -92,8 +90,9 @@ class CachingManifests:
     ) -> None:
         ticket = await self._cache.ticket(self._name)
         await self._manifests.put(manifest, payload, digest, tags, condition)
+        self._payloads.put(digest, payload)
         descriptor = Descriptor(manifest.media_type, digest, len(payload))
-        await self._remember(Stored(descriptor, digest), payload, ticket)
+        await self._cache.put(self._name, Stored(descriptor, digest), ticket)
 
     @deferred
     async def delete(self, digest: Digest) -> None:
@@ -105,7 +104,7 @@ class CachingManifests:
     def _told(self, found: Stored | Ticket, digest: Digest) -> Descriptor | Deferred[Descriptor]:
         if isinstance(found, Stored):
             return found.descriptor
-        return self._fetch(digest, found).addCallback(_descriptor)
+        return self._look_at(digest, found).addCallback(_descriptor)
 
     def _get(self, digest: Digest) -> Deferred[StoredManifest]:
         return self._cache.look_up(self._name, digest).addCallback(self._given, digest)
@@ -134,19 +133,19 @@ class CachingManifests:
         return StoredManifest(found.descriptor, payload, found.target)
 
     @deferred
-    async def _fetch(self, digest: Digest, ticket: Ticket) -> StoredManifest:
-        """
-        Ask storage, and remember what it says.  To read a manifest takes no longer than to look
-        whether it is there.
-        """
-        manifest = await self._manifests.get(digest)
-        stored = Stored(manifest.descriptor, manifest.target)
-        await self._remember(stored, manifest.payload, ticket)
-        return manifest
+    async def _look_at(self, digest: Digest, ticket: Ticket) -> IBlobContent:
+        """Ask storage what is there, and remember it."""
+        content = await self._manifests.open(digest)
+        await self._cache.put(self._name, Stored(content.descriptor, content.target), ticket)
+        return content
 
-    async def _remember(self, stored: Stored, payload: bytes, ticket: Ticket) -> None:
-        self._payloads.put(stored.target, payload)
-        await self._cache.put(self._name, stored, ticket)
+    @deferred
+    async def _fetch(self, digest: Digest, ticket: Ticket) -> StoredManifest:
+        """Ask storage for all of it, and remember that."""
+        manifest = await self._manifests.get(digest)
+        self._payloads.put(manifest.target, manifest.payload)
+        await self._cache.put(self._name, Stored(manifest.descriptor, manifest.target), ticket)
+        return manifest
 
     @deferred
     async def _delete(self, digest: Digest) -> None:
@@ -157,5 +156,6 @@ class CachingManifests:
             await self._cache.clear(self._name, digest)
 
 
-def _descriptor(manifest: StoredManifest) -> Descriptor:
-    return manifest.descriptor
+def _descriptor(content: IBlobContent) -> Descriptor:
+    descriptor: Descriptor = content.descriptor
+    return descriptor

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-import pytest
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
