@@ -30,6 +30,7 @@ requires = [
     "httptools>=0.6.1",
     "hyperlink>=21.0",
     "klein>=24.8",
+    "pyopenssl>=24.0",
     "pyyaml>=6.0",
     "treq>=24.9",
     "twisted[tls]>=26.10",

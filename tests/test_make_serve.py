@@ -4,6 +4,7 @@ The first two minutes: ``make serve`` in a fresh checkout.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import shutil
@@ -66,7 +67,8 @@ def served(checkout: Path) -> Iterator[int]:
             time.sleep(0.2)
         yield port
     finally:
-        os.killpg(make.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself, which was said
+            os.killpg(make.pid, signal.SIGTERM)
         make.wait(30)
     assert "Traceback" not in log.read_text()
 
