@@ -142,7 +142,8 @@ def build_service(
     registry = build_registry(reactor, configuration, driver, locks, caches)
     application = build_application(reactor, configuration, registry, logs.completed)
     site = build_site(reactor, configuration, application, context.count if context else 1)
-    listening = Listening(reactor, application, site, configuration.http, descriptor)
+    shares = Shares(context.shares_path, context.index) if context and context.shares_path else None
+    listening = Listening(reactor, application, site, configuration.http, descriptor, shares)
     service = RegistryService(checked, listening, logs, loaded, alone=context is None)
     if caching is not None:
         caching.setServiceParent(service)
@@ -150,8 +151,6 @@ def build_service(
         purging = configuration.storage.maintenance.uploadpurging
         if purging.enabled:
             build_purging(reactor, driver, purging).setServiceParent(service)
-    elif context.shares_path:
-        site.connections.share(Shares(context.shares_path, context.index))
     limit = stall_limit(environ)
     if limit is not None:
         StallWatching(reactor, limit).setServiceParent(service)

@@ -26,6 +26,7 @@ from txregistry.web.limits import Limits as ConnectionLimits
 from txregistry.web.listening import listen_inherited, listen_tcp, listen_unix
 from txregistry.web.proxies import TrustedProxies
 from txregistry.web.routes import Limits as RequestLimits
+from txregistry.web.shares import Shares
 from txregistry.web.site import RegistrySite
 from txregistry.web.urls import UrlRules
 
@@ -104,6 +105,7 @@ class Listening(Service):
     :param site: has the connections.
     :param http: where to listen, and how long an end may take.
     :param descriptor: of a socket that listens already, and replaces that address.
+    :param shares: where other processes accept from the same socket.
     """
 
     def __init__(
@@ -113,12 +115,14 @@ class Listening(Service):
         site: RegistrySite,
         http: HTTP,
         descriptor: int | None = None,
+        shares: Shares | None = None,
     ) -> None:
         self._reactor = reactor
         self._application = application
         self._site = site
         self._http = http
         self._descriptor = descriptor
+        self._shares = shares
         self._port: IListeningPort | None = None
         self._others: dict[int, IListeningPort] = {}
 
@@ -133,6 +137,12 @@ class Listening(Service):
         except CannotListenError as error:
             reason = getattr(error.socketError, "strerror", None) or error.socketError
             raise CannotServe(f"can't listen on {self._http.address}: {reason}") from error
+
+    def startService(self) -> None:
+        """Begin to accept, from now on with the others' shares in mind."""
+        super().startService()
+        if self._shares is not None:
+            self._site.connections.share(self._shares)
 
     @property
     def address(self) -> str:
