@@ -66,6 +66,7 @@ class _Found(Resource):
 
     def render(self, request: RegistryRequest) -> int:
         """Begin to answer."""
+        request.forget_rendering()
         self._answer(request, self._route, self._variables)
         return NOT_DONE_YET
 

@@ -190,6 +190,16 @@ class RegistryRequest(server.Request):
         self.postpath = path.removeprefix("/").encode("utf-8").split(b"/")
         self.render(resource)
 
+    def forget_rendering(self) -> None:
+        """
+        Forget what a resource left that has no part in the answer any more.  It would be kept as
+        long as the answer takes, which a client decides.
+        """
+        self.notifications.clear()
+        self.prepath = []
+        self.postpath = None
+        self.__dict__.pop("_adapterCache", None)
+
     def render(self, resource: IResource) -> None:
         if self.postpath is None:
             self.prepath = []

@@ -51,8 +51,8 @@ class FilesystemDriver:
     Small things that only look (``stat``, opening, reading up to 64 KiB) are done in the
     reactor's thread where the file system is a local one.  Measured on ext4, what is in the
     page cache takes 3 µs to stat and 12 µs to read; to ask a thread and to be told takes 70 to
-    120 µs more.  All that changes or lists something, and all of a file system that may be
-    at the other end of a network, is done in threads.
+    120 µs more.  All that changes or lists something, but for appending a few bytes, and all of a
+    file system that may be at the other end of a network, is done in threads.
 
     :param root: the directory, which is there.
     :param threads: the driver's own; it stops them when it is closed.
@@ -108,7 +108,7 @@ class FilesystemDriver:
     async def writer(self, path: str, append: bool = False) -> IFileWriter:
         local_path = self._local(path)
         file = await opened(self._threads, open_exclusively, path, local_path, self._names, append)
-        return FileWriter(path, local_path, file, self._names, self._threads)
+        return FileWriter(path, local_path, file, self._names, self._threads, self._quick)
 
     def stat(self, path: str) -> Deferred[FileInfo]:
         return self._quick.run(stat_path, path, self._local(path))
