@@ -71,6 +71,36 @@ class RequestBodyTests:
         assert len(body._pieces) <= 1001
         assert outcome(body.read()) == b"a" * 5000
 
+    @pytest.mark.parametrize("how", ["more", "end", "error"])
+    def test_gathered(self, how: str) -> None:
+        """
+        A reader gets few bytes only at the end, or before an error.
+        """
+        body = RequestBody(None, ignore, least=3)
+        body.feed([b"a"])
+        reading = body.read()
+        body.feed([b"b"])
+        assert not reading.called
+        if how == "more":
+            body.feed([b"cd"])
+        elif how == "end":
+            body.end()
+        else:
+            body.fail(BodyInvalid())
+        assert outcome(reading) == (b"abcd" if how == "more" else b"ab")
+        if how == "error":
+            assert outcome(body.read()) is BodyInvalid
+
+    def test_few_left(self) -> None:
+        """
+        Who comes after the end gets what there is.
+        """
+        body = RequestBody(None, ignore, least=3)
+        body.feed([b"a"])
+        body.end()
+        assert outcome(body.read()) == b"a"
+        assert outcome(body.read()) == b""
+
     def test_one_reader(self) -> None:
         """
         A second reader is a mistake.

@@ -200,7 +200,7 @@ class StreamTests:
         What has come is read at once; the end is told when it was reached.
         """
         recorder = Recorder()
-        connection = Connection(recorder).send(put(6, body=b"ab"))
+        connection = Connection(recorder, body_piece=1).send(put(6, body=b"ab"))
         body = recorder.last.body
         assert result(body.read()) == [b"ab"]
         waiting = result(body.read())
@@ -213,6 +213,21 @@ class StreamTests:
         assert result(body.read()) == [b""]
         assert result(body.read()) == [b""]
         assert body.received == 6
+
+    def test_small_pieces_are_gathered(self) -> None:
+        """
+        A body that comes byte by byte doesn't cost its reader a call for each; even when all
+        connections together buffer too much, it goes on.
+        """
+        recorder = Recorder()
+        connection = Connection(recorder, body_piece=100, body_buffers=10).send(put(1000))
+        waiting = result(recorder.last.body.read())
+        for _ in range(99):
+            connection.send(b"a")
+        assert not waiting
+        assert not connection.wire.is_paused()
+        connection.send(b"a")
+        assert waiting == [b"a" * 100]
 
     def test_nothing_before_the_first_read(self) -> None:
         """
@@ -229,7 +244,7 @@ class StreamTests:
         A client that sends faster than its body is read has to wait.
         """
         recorder = Recorder()
-        connection = Connection(recorder, body_buffer=100).send(put(10_000))
+        connection = Connection(recorder, body_buffer=100, body_piece=1).send(put(10_000))
         result(recorder.last.body.read())
         connection.send(b"a" * 60)
         connection.send(b"a" * 60)
@@ -244,7 +259,7 @@ class StreamTests:
         When much is buffered for all connections together, nobody gets a buffer of his own.
         """
         recorder = Recorder()
-        connection = Connection(recorder, body_buffers=100).send(put(1000))
+        connection = Connection(recorder, body_buffers=100, body_piece=1).send(put(1000))
         result(recorder.last.body.read())
         connection.site.buffered += 100
         connection.send(b"a")
@@ -261,7 +276,7 @@ class StreamTests:
         However a request ends, what was buffered for it counts no more.
         """
         recorder = Recorder()
-        connection = Connection(recorder).send(put(100, body=b"a" * 50))
+        connection = Connection(recorder, body_piece=1).send(put(100, body=b"a" * 50))
         assert connection.site.buffered == 50
         if how == "read":
             result(recorder.last.body.read())
@@ -344,7 +359,8 @@ class ContinueTests:
         100 goes out when the application begins to read, once.
         """
         recorder = Recorder()
-        connection = Connection(recorder).send(put(4, b"Expect: 100-continue\r\n"))
+        connection = Connection(recorder, body_piece=1)
+        connection.send(put(4, b"Expect: 100-continue\r\n"))
         assert not connection.output()
         first = result(recorder.last.body.read())
         assert connection.output() == CONTINUE

@@ -125,7 +125,7 @@ class BodyTimeTests:
         A body that nobody waits for may take its time: the client may have to wait for us.
         """
         recorder = Recorder()
-        connection = Connection(recorder, body_idle=60).send(PUT + b"a")
+        connection = Connection(recorder, body_idle=60, body_piece=1).send(PUT + b"a")
         connection.wait(100)
         errors: list[object] = []
         recorder.last.body.read()
@@ -142,7 +142,7 @@ class BodyTimeTests:
         Who has stopped waiting gets no error.
         """
         recorder = Recorder()
-        connection = Connection(recorder, body_idle=60).send(PUT)
+        connection = Connection(recorder, body_idle=60, body_piece=1).send(PUT)
         reading = recorder.last.body.read()
         reading.addErrback(lambda _: None)
         reading.cancel()

@@ -28,6 +28,8 @@ class RequestBody:
 
     :param length: how many there will be, if that was said.
     :param wanted: called when somebody starts to wait for more, and when room was made for it.
+    :param least: how many bytes are worth a reader's while.  Who has fewer waits for more, or for
+        the end: a client that sends byte by byte shall not cost a write for each.
 
     :ivar received: how many bytes have come so far, read or not.
     :ivar buffered: how many of them nobody has read yet.
@@ -39,6 +41,7 @@ class RequestBody:
         "_discarded",
         "_ended",
         "_error",
+        "_least",
         "_pieces",
         "_waiting",
         "_wanted",
@@ -48,12 +51,13 @@ class RequestBody:
         "started",
     )
 
-    def __init__(self, length: int | None, wanted: Callable[[], None]) -> None:
+    def __init__(self, length: int | None, wanted: Callable[[], None], least: int = 1) -> None:
         self.length = length
         self.received = 0
         self.buffered = 0
         self.started = False
         self._wanted = wanted
+        self._least = least
         self._pieces: list[bytes] = []
         self._ended = length == 0
         self._error: Exception | None = None
@@ -77,7 +81,8 @@ class RequestBody:
         if self._waiting is not None:
             raise RuntimeError("the body is being read already")
         self.started = True
-        if self.buffered:
+        over = self._ended or self._error is not None
+        if self.buffered and (over or self.buffered >= self._least):
             data = self._take()
             self._wanted()
             return succeed(data)
@@ -127,16 +132,13 @@ class RequestBody:
         self._pieces += pieces
         if len(self._pieces) > MOST_PIECES:
             self._pieces = [b"".join(self._pieces)]
-        if self._waiting is not None:
-            waiting, self._waiting = self._waiting, None
-            waiting.callback(self._take())
+        if self.buffered >= self._least:
+            self._answer()
 
     def end(self) -> None:
         """Know that this was all."""
         self._ended = True
-        if self._waiting is not None:
-            waiting, self._waiting = self._waiting, None
-            waiting.callback(b"")
+        self._answer()
 
     def fail(self, error: Exception) -> None:
         """
@@ -147,9 +149,7 @@ class RequestBody:
         if self._ended or self._error is not None:
             return
         self._error = error
-        if self._waiting is not None:
-            waiting, self._waiting = self._waiting, None
-            waiting.errback(error)
+        self._answer()
 
     def discard(self) -> None:
         """Drop what is buffered and what comes: the request has been answered."""
@@ -157,6 +157,16 @@ class RequestBody:
         self._pieces = []
         self.buffered = 0
         self.fail(BodyInvalid("the request was answered before its body was read"))
+
+    def _answer(self) -> None:
+        """Give who waits what there is: bytes before an error, an error before the end."""
+        if self._waiting is None:
+            return
+        waiting, self._waiting = self._waiting, None
+        if self._error is not None and not self.buffered:
+            waiting.errback(self._error)
+        else:
+            waiting.callback(self._take())
 
     def _take(self) -> bytes:
         pieces, self._pieces = self._pieces, []

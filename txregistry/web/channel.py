@@ -188,7 +188,7 @@ class RegistryChannel(OutgoingChannel):
         else:
             raw, data = data[start:end], data[end:]
         head = parse_head(raw, limits)
-        body = self._body = RequestBody(head.length, self._wanted)
+        body = self._body = RequestBody(head.length, self._wanted, limits.body_piece)
         request = self._request = RegistryRequest(self, head, body)
         self._continue = head.expects_continue
         self._deadline = inf
@@ -276,7 +276,7 @@ class RegistryChannel(OutgoingChannel):
         if self._later or self._is_busy():
             return len(self._held) <= limits.pipelined
         body = self._body
-        if self._framing is None or not body.buffered:
+        if self._framing is None or not body.buffered or body.awaited:
             return True
         if not body.started or self.site.buffered >= limits.body_buffers:
             return False

@@ -24,6 +24,7 @@ class Limits:
     :param keep_alive: between an answer and the next request.
     :param body_idle: between two pieces of a body that somebody waits for.
     :param write_idle: while a client takes nothing of an answer.
+    :param body_piece: of a body that comes slowly; less is given to its reader only at its end.
     :param body_buffer: of a body that comes faster than it is read; then its sender has to wait.
     :param body_buffers: of all bodies together; beyond it a body's sender waits as soon as
         anything is buffered.
@@ -42,6 +43,7 @@ class Limits:
     keep_alive: float = 90
     body_idle: float = 60
     write_idle: float = 60
+    body_piece: int = 4 * KIB
     body_buffer: int = 512 * KIB
     body_buffers: int = 64 * MIB
     pipelined: int = 16 * KIB
