@@ -122,14 +122,15 @@ def switches(options: dict[str, Any]) -> list[bool]:
 
 
 @pytest.mark.component("conformance")
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.timeout(300)
 def test_conformance(
-    make_daemon: MakeDaemon, tmp_path: Path, figure: Callable[[str, object], None]
+    make_daemon: MakeDaemon, tmp_path: Path, figure: Callable[[str, object], None], workers: int
 ) -> None:
     """
-    With every option on, every test of the program passes.
+    With every option on, every test of the program passes, however many workers there are.
     """
-    daemon = make_daemon(configuration=CONFIGURATION)
+    daemon = make_daemon(configuration={**CONFIGURATION, "workers": workers})
     results = tmp_path / "results"
     options = {
         "registry": daemon.host,
@@ -145,7 +146,7 @@ def test_conformance(
     assert (results / "junit.xml").exists(), said
 
     outcome = Outcome.read(results)
-    figure("OCI conformance", f"{outcome.passed} of {outcome.count('tests')} pass")
+    figure(f"OCI conformance, workers: {workers}", f"{outcome.passed} of {outcome.count('tests')} pass")
     assert outcome.passed == outcome.count("tests"), outcome.complaints()
     assert outcome.passed > 900, "some of the program's tests didn't run"
     by_name = {**outcome.summary["apis"], **outcome.summary["data"]}
