@@ -20,11 +20,16 @@ from typing import Any
 from attrs import field, frozen
 from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import ISSLTransport
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
+from zope.interface import directlyProvides
 
 from txregistry.auth.open import OpenAccess
+from txregistry.cache.epochs import Epochs, private_cells
+from txregistry.cache.memory import MemoryDescriptorCache
+from txregistry.cache.registry import Caches, CachingRegistry
 from txregistry.deferreds import InlineThreads
 from txregistry.drivers.base import CheckedDriver
 from txregistry.drivers.inmemory import MemoryDriver
@@ -141,11 +146,14 @@ class Connection:
 
     :param site: at the other end.
     :param peer: the client's address; ``""`` behind a unix socket.
+    :param secure: whether it is encrypted.
     """
 
-    def __init__(self, site: RegistrySite, peer: str) -> None:
+    def __init__(self, site: RegistrySite, peer: str, secure: bool = False) -> None:
         address = IPv4Address("TCP", peer, 40000) if peer else UNIXAddress(None)
         self.transport = Transport(hostAddress=address, peerAddress=address)
+        if secure:
+            directlyProvides(self.transport, ISSLTransport)
         self.channel = site.buildProtocol(None)
         self.channel.makeConnection(self.transport)
         self._lost = False
@@ -268,6 +276,8 @@ class Served:
     :param connection: limits of a connection.
     :param headers: of the operator.
     :param driver: where everything is.
+    :param cached: whether blobs and manifests are remembered.
+    :param redirects: whether clients are sent to the storage, where that can be.
     :param wrap: puts something around the registry.
     :param dispatch: hands a request to the application, if not in the usual way.
     :param urls: how URLs are built: ``prefix``, ``root``, ``relative``.
@@ -285,6 +295,8 @@ class Served:
         connection: ConnectionLimits | None = None,
         headers: Sequence[Field] = (),
         driver: IStorageDriver | None = None,
+        cached: bool = False,
+        redirects: bool = True,
         wrap: Callable[[IRegistry], Any] = lambda registry: registry,
         dispatch: Dispatch = RegistryApplication.dispatch,
         **urls: Any,
@@ -292,9 +304,12 @@ class Served:
         self.clock = Clock()
         self.clock.advance(NOW.timestamp())
         self.driver = driver or CheckedDriver(MemoryDriver(self.clock.seconds))
-        self.registry: IRegistry = Registry(
-            self.driver, InlineThreads(), lambda: NOW, validation or Validation()
-        )
+        stored = Registry(self.driver, InlineThreads(), lambda: NOW, validation or Validation())
+        self.registry: IRegistry = stored
+        if cached:
+            epochs = Epochs(private_cells())
+            caches = Caches(MemoryDescriptorCache(epochs, 100), MemoryDescriptorCache(epochs, 100))
+            self.registry = CachingRegistry(stored, stored.contents, caches)
         if not deletes:
             self.registry = UndeletableRegistry(self.registry)
         if read_only:
@@ -311,6 +326,7 @@ class Served:
                 urls=UrlRules(**urls),
                 headers=[(name.encode(), value.encode()) for name, value in headers],
                 limits=limits or RequestLimits(),
+                redirects=redirects,
             ),
             self.exchanges.append,
             self.clock.seconds,
@@ -323,11 +339,11 @@ class Served:
             connection or ConnectionLimits(),
         )
 
-    def connect(self, peer: str = CLIENT) -> Connection:
+    def connect(self, peer: str = CLIENT, *, secure: bool = False) -> Connection:
         """
         Open a connection.
         """
-        return Connection(self.site, peer)
+        return Connection(self.site, peer, secure)
 
     def ask(
         self,
@@ -338,6 +354,7 @@ class Served:
         chunked: bool = False,
         peer: str = CLIENT,
         host: str | None = HOST,
+        secure: bool = False,
     ) -> Answer:
         """
         Send a request by a connection of its own, and take the answer.
@@ -345,7 +362,7 @@ class Served:
         :param target: below the prefix, without its slash; or a whole URL or path that an answer
             named.
         """
-        connection = self.connect(peer)
+        connection = self.connect(peer, secure=secure)
         target = target.removeprefix(f"http://{HOST}")
         target = target if target.startswith(("/", "http")) else self.prefix + target
         connection.send(request_bytes(method, target, fields, body, chunked, host))

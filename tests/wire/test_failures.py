@@ -176,6 +176,45 @@ class StorageTests:
             assert again.ask(method, f"v2/a/blobs/{BLOB}").status == 404
 
 
+class AllOrNothingTests:
+    """
+    Pushes that set several tags, on storage that fails on the way.
+    """
+
+    @pytest.mark.parametrize("bad", ["new", "old", "zzz"])
+    def test_tags(
+        self,
+        served: Served,
+        failing: Failing,
+        logged_failures: list[Failure],
+        monkeypatch: pytest.MonkeyPatch,
+        bad: str,
+    ) -> None:
+        """
+        If one tag can't be set, each of them is as it was before.
+        """
+        before, after = Image.of("before"), Image.of("after")
+        before.push(served, "a", "old")
+        after.push(served, "a")
+        original = failing.put_content
+
+        def put_content(path: str, content: bytes) -> Deferred[None]:
+            # Once only: what puts things back must be able to.
+            if path.endswith(f"/tags/{bad}/current/link"):
+                monkeypatch.setattr(failing, "put_content", original)
+                return fail(StorageFailure(path, "reason"))
+            return original(path, content)
+
+        monkeypatch.setattr(failing, "put_content", put_content)
+        target = f"{after.digest}?tag=new&tag=old&tag=zzz"
+        assert served.push_manifest("a", target, after.payload, OCI).status == 500
+        assert served.tags("a") == ["old", "t"]
+        assert served.get("v2/a/manifests/old").body == before.payload
+        assert served.push_manifest("a", target, after.payload, OCI).status == 201
+        assert served.tags("a") == ["new", "old", "t", "zzz"]
+        logged_failures.clear()
+
+
 class BreaksOff:
     """
     A reader that breaks off after its first piece.
@@ -248,6 +287,7 @@ class MiddleTests:
         assert connection.transport.is_closing()
         connection.lose()
         assert [reader.closed for reader in readers] == [True]
+        assert served.exchanges[-1].status == 500
         assert logged_failures
         logged_failures.clear()
 

@@ -119,6 +119,15 @@ class LocationTests:
         fields = [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "out.example")]
         assert locations(Served(), *fields, peer="") == {"https://out.example/"}
 
+    def test_encrypted(self) -> None:
+        """
+        On an encrypted connection they are https; what a proxy says goes before that too.
+        """
+        served = Served(trusted=["10.0.0.0/8"])
+        assert locations(served, secure=True) == {f"https://{HOST}/"}
+        fields = [("X-Forwarded-Proto", "http")]
+        assert locations(served, *fields, peer=PROXY, secure=True) == {f"http://{HOST}/"}
+
     @pytest.mark.parametrize("option", [{"root": "https://fix.example/"}, {"relative": True}])
     def test_configured_goes_before_the_proxy(self, option: dict[str, Any]) -> None:
         """

@@ -250,6 +250,7 @@ class RegistryApplication:
                 id=exchange.id,
             )
         if exchange.request.startedWriting:
+            exchange.status = status  # what the log shall tell, whatever the client was told
             _abort(exchange.request)
             return
         try:
