@@ -196,6 +196,14 @@ class IStorageDriver(Interface):
         :raises PathNotFound: if there is no source; the destination is left as it was.
         """
 
+    def settle(path: str) -> Deferred[None]:
+        """
+        Make sure that a file which can be seen survives a power cut: whoever wrote it may not
+        have come so far, or not have lived to do so.
+
+        :raises PathNotFound: if there is no such file.
+        """
+
     def delete(path: str) -> Deferred[None]:
         """
         Remove a path and all below it.

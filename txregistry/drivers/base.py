@@ -133,6 +133,11 @@ class CheckedDriver:
             await self._driver.move(check_path(source), check_path(destination))
 
     @deferred
+    async def settle(self, path: str) -> None:
+        with self._doing("Settle"):
+            await self._driver.settle(check_path(path))
+
+    @deferred
     async def delete(self, path: str) -> None:
         with self._doing("Delete"):
             await self._driver.delete(check_path(path))

@@ -112,6 +112,10 @@ class MemoryDriver:
             self._remove(source)
 
     @deferred
+    async def settle(self, path: str) -> None:
+        self._file(path)  # of all that is here, nothing survives
+
+    @deferred
     async def delete(self, path: str) -> None:
         unfinished = [
             other for other in self._unfinished if other == path or other.startswith(f"{path}/")

@@ -57,6 +57,9 @@ class DriverWrapper:
     def move(self, source: str, destination: str) -> Deferred[None]:
         return self.driver.move(source, destination)
 
+    def settle(self, path: str) -> Deferred[None]:
+        return self.driver.settle(path)
+
     def delete(self, path: str) -> Deferred[None]:
         return self.driver.delete(path)
 

@@ -5,13 +5,13 @@ Access: what a request wants to do, to what, and who asks.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 from attrs import field, frozen
 
 
-class Action(str, Enum):
+class Action(StrEnum):
     """What may be done."""
 
     PULL = "pull"

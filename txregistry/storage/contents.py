@@ -69,8 +69,9 @@ class Contents:
     Reads them, and adds to them.  Nothing is ever changed or removed here, but for what is
     not whole.
 
-    Who adds what another is just adding waits for him: content that can be seen need not have
-    been synced yet, and a link to it must not survive a power cut that it doesn't.
+    Content that can be seen need not have been synced yet, and a link to it must not survive a
+    power cut that it doesn't.  So who adds what another is just adding waits for him; and who
+    finds it there syncs it himself, for the other may have been killed in between.
     """
 
     _driver: IStorageDriver
@@ -106,6 +107,7 @@ class Contents:
         async with holding(self._locks, content_key(digest)):
             try:
                 if await self._driver.get_content(path) == content:
+                    await self._driver.settle(path)
                     return
             except PathNotFound:
                 pass
@@ -123,6 +125,7 @@ class Contents:
         async with holding(self._locks, content_key(digest)):
             try:
                 if await self.size(digest) == size:
+                    await self._driver.settle(paths.blob(digest))
                     return
             except PathNotFound:
                 pass

@@ -119,6 +119,9 @@ class FilesystemDriver:
     def move(self, source: str, destination: str) -> Deferred[None]:
         return self._threads.run(self._move, source, destination)
 
+    def settle(self, path: str) -> Deferred[None]:
+        return self._threads.run(self._settle, path)
+
     def delete(self, path: str) -> Deferred[None]:
         return self._threads.run(self._delete, path)
 
@@ -170,6 +173,16 @@ class FilesystemDriver:
             self._names.settle(os.path.dirname(new))
             for directory in dict.fromkeys((os.path.dirname(new), os.path.dirname(old))):
                 sync_directory(directory)
+
+    def _settle(self, path: str) -> None:
+        local_path = self._local(path)
+        with failures.existing(path):
+            if not self._names.is_settled(local_path):
+                with open_file(path, local_path) as file:
+                    os.fsync(file.fileno())
+                self._names.settle(local_path)
+            elif not os.path.exists(local_path):
+                raise PathNotFound(path)
 
     def _delete(self, path: str) -> None:
         local_path = self._local(path)

@@ -96,6 +96,10 @@ class Names:
             self._settled.discard(name)
             self._news += 1
 
+    def is_settled(self, name: str) -> bool:
+        """:return: whether a name is known to be durable."""
+        return name in self._settled
+
     def settle(self, name: str) -> None:
         """Make a name and those on the way to it durable."""
         unsettled = []

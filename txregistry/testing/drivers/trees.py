@@ -23,6 +23,23 @@ class TreeContract(Suite):
         """The root of an empty driver can be listed."""
         assert list(await driver.list("/")) == []
 
+    async def test_settle(self, driver: IStorageDriver) -> None:
+        """A file that is there can be settled, again and again, and stays as it is."""
+        await driver.put_content("/settle/file", b"x")
+        await driver.settle("/settle/file")
+        await driver.settle("/settle/file")
+        assert await driver.get_content("/settle/file") == b"x"
+
+    async def test_settle_missing(self, driver: IStorageDriver) -> None:
+        """What isn't there can't be settled, nor what is there no more."""
+        await driver.put_content("/settle/gone", b"x")
+        await driver.settle("/settle/gone")
+        await driver.delete("/settle/gone")
+        for path in ("/settle/gone", "/settle/missing"):
+            with pytest.raises(PathNotFound) as raised:
+                await driver.settle(path)
+            assert (raised.value.path, raised.value.driver) == (path, driver.name)
+
     async def test_list(self, driver: IStorageDriver) -> None:
         """A list has the direct children, absolute, once each."""
         files = [f"/root/parent/{number:03}" for number in range(50)]

@@ -108,6 +108,10 @@ class WatchedDriver(DriverWrapper):
         await self.note("move", source, lambda: self.driver.move(source, destination))
 
     @deferred
+    async def settle(self, path: str) -> None:
+        await self.note("settle", path, lambda: self.driver.settle(path))
+
+    @deferred
     async def delete(self, path: str) -> None:
         await self.note("delete", path, lambda: self.driver.delete(path))
 

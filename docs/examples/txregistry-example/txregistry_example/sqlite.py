@@ -77,6 +77,10 @@ class SqliteDriver:
     def move(self, source: str, destination: str) -> Deferred[None]:
         return self._threads.run(self._database.move, source, destination)
 
+    @deferred
+    async def settle(self, path: str) -> None:
+        await self.stat(path)  # what can be seen has been committed
+
     def delete(self, path: str) -> Deferred[None]:
         return self._threads.run(self._database.delete, path)
 
