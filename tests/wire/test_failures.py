@@ -4,13 +4,14 @@ What clients see when the registry itself fails, and what the log tells then.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from attrs import frozen
 from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from tests.wire.contents import INDEX, OCI, Image, index_of
 from tests.wire.harness import Answer, Served, request_bytes
@@ -18,7 +19,8 @@ from txregistry.drivers.base import CheckedDriver
 from txregistry.drivers.inmemory import MemoryDriver
 from txregistry.drivers.wrapper import DriverWrapper
 from txregistry.errors import NoSpace, StorageFailure, TooManyRequests, Unavailable
-from txregistry.interfaces import IFileReader, IRegistry
+from txregistry.interfaces import Grant, IAccessController, IFileReader, IRegistry
+from txregistry.model.access import Access, Credentials
 from txregistry.model.digest import Digest
 
 IMAGE = Image.of("x")
@@ -315,6 +317,53 @@ class MiddleTests:
         connection.lose()
         assert [reader.closed for reader in readers] == [True]
         assert served.exchanges[-1].status == 499
+
+
+@implementer(IAccessController)
+class Undecided:
+    """
+    An access controller that never comes to a decision.
+    """
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+
+    def authorize(self, credentials: Credentials, accesses: Sequence[Access]) -> Deferred[Grant]:
+        return Deferred(self._cancelled)
+
+    def _cancelled(self, _: Deferred[Grant]) -> None:
+        self.cancelled += 1
+
+
+class GoneTests:
+    """
+    Clients that go away while something is done for them.
+    """
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
+    def test_cancelled(self, method: str) -> None:
+        """
+        What is done for them is cancelled, whichever way their request took; it is no error.
+        """
+        controller = Undecided()
+        served = Served(controller=controller)
+        body = IMAGE.payload if method == "PUT" else None
+        connection = served.connect()
+        connection.send(request_bytes(method, "/v2/a/manifests/t", body=body))
+        assert (connection.received, controller.cancelled) == (b"", 0)
+        connection.lose()
+        assert controller.cancelled == 1
+        assert [told.status for told in served.exchanges] == [499]
+
+    def test_after_the_answer(self, served: Served) -> None:
+        """
+        Who goes away after his answer cancels nothing.
+        """
+        for method in ("GET", "DELETE"):
+            connection = served.connect()
+            connection.send(request_bytes(method, "/v2/a/manifests/t"))
+            connection.lose()
+        assert [told.status for told in served.exchanges] == [200, 202]
 
 
 class RetryTests:
