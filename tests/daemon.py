@@ -26,6 +26,10 @@ import yaml
 START_SECONDS = 30.0
 STOP_SECONDS = 30.0
 
+#: How many workers daemons have whose tests don't say.  Every test holds with several too, but for
+#: those that look at the process.
+WORKERS = int(os.environ.get("TXREGISTRY_WORKERS", "1"))
+
 #: What must not be in the log of a daemon that is well.
 TROUBLE = re.compile(r"Traceback \(most recent call last\)|Unhandled|Unexpected error in main loop")
 
@@ -114,6 +118,7 @@ class Daemon:
                 "delete": {"enabled": True},
             },
             "http": {"addr": f"127.0.0.1:{self.port}"},
+            "workers": WORKERS,
         }
 
     @property

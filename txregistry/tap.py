@@ -76,7 +76,8 @@ def makeService(options: Options) -> IService:
     except CannotServe as reason:
         raise SystemExit(f"txregistry: {reason}") from None
     except ConfigurationError as error:
-        raise SystemExit(f"txregistry: the configuration can't be used\n{error}") from None
+        errors = (problem for problem in error.problems if problem.severity == "error")
+        raise SystemExit("\n".join(f"txregistry: {problem}" for problem in errors)) from None
 
 
 def _supervisor(

@@ -1,5 +1,5 @@
 """
-The file of a unix socket.
+What there is to know of listening sockets, whoever makes them.
 """
 
 from __future__ import annotations
@@ -8,6 +8,14 @@ import errno
 import os
 import socket
 import stat
+from typing import Final
+
+BACKLOG: Final = 1024
+ANY: Final = "::"
+"""Every address of this machine."""
+
+NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
+"""What it means where there is none."""
 
 
 def remove_stale(path: str | bytes) -> None:
