@@ -140,7 +140,7 @@ def build_service(
     caching = build_caching(reactor, configuration, context)
     caches = None if caching is None else caching.caches
     registry = build_registry(reactor, configuration, driver, locks, caches)
-    application = build_application(reactor, configuration, registry, logs.completed)
+    application = build_application(reactor, configuration, registry, logs)
     site = build_site(reactor, configuration, application, context.count if context else 1)
     shares = Shares(context.shares_path, context.index) if context and context.shares_path else None
     listening = Listening(reactor, application, site, configuration.http, descriptor, shares)

@@ -43,6 +43,11 @@ class Logs:
         if self.accesses is not None:
             self.accesses(exchange)
 
+    @property
+    def only_failures(self) -> bool:
+        """Whether exchanges that didn't fail would leave no line."""
+        return self.accesses is None and self.events.level in ("error", "warn")
+
     def flush(self) -> None:
         """Write what is still waiting."""
         self.events.writer.flush()

@@ -7,7 +7,6 @@ From a configuration to what ports serve, and the ports themselves.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -20,7 +19,8 @@ from txregistry.auth.open import OpenAccess
 from txregistry.configuration import HTTP, Configuration, TCPAddress
 from txregistry.deferreds import Threads, deferred
 from txregistry.errors import CannotServe
-from txregistry.interfaces import Exchange, IRegistry
+from txregistry.interfaces import IRegistry
+from txregistry.service.logs import Logs
 from txregistry.web.application import RegistryApplication, WebOptions
 from txregistry.web.limits import Limits as ConnectionLimits
 from txregistry.web.listening import listen_inherited, listen_tcp, listen_unix
@@ -35,15 +35,21 @@ def build_application(
     reactor: Any,
     configuration: Configuration,
     registry: IRegistry,
-    completed: Callable[[Exchange], None],
+    logs: Logs,
 ) -> RegistryApplication:
     """
     :param registry: what is served.
-    :param completed: told of every exchange when it is over.
+    :param logs: told of every exchange when it is over.
     """
     threads = Threads(reactor, reactor.getThreadPool())
     return RegistryApplication(
-        registry, OpenAccess(), threads, _web_options(configuration), completed, reactor.seconds
+        registry,
+        OpenAccess(),
+        threads,
+        _web_options(configuration),
+        logs.completed,
+        reactor.seconds,
+        logs.only_failures,
     )
 
 

@@ -9,6 +9,7 @@ their route by a short matcher, everything else through Klein's.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -74,6 +75,7 @@ class RegistryApplication:
     :param options: how it looks from outside.
     :param completed: told of every exchange when it is over.
     :param seconds: a clock that only goes forward, in seconds.
+    :param only_failures: ``completed`` wants to know of exchanges that failed, and of no others.
     """
 
     log = Logger()
@@ -86,12 +88,14 @@ class RegistryApplication:
         options: WebOptions,
         completed: Callable[[Exchange], None],
         seconds: Callable[[], float],
+        only_failures: bool = False,
     ) -> None:
         self._registry = registry
         self._controller = controller
         self._options = options
         self._completed = completed
         self._seconds = seconds
+        self._only_failures = only_failures
         self._routes = build_routes(registry, threads, options.limits, options.redirects)
         self._routed_headers = (API_VERSION, *options.headers)
         self._klein = KleinRoutes(self._answer_routed)
@@ -127,9 +131,13 @@ class RegistryApplication:
         request, options = exchange.request, self._options
         outside = options.proxies.outside(request, _peer(request))
         exchange.address = outside.address
-        secure: bool = request.isSecure()  # type: ignore[no-untyped-call]  # Twisted's
-        exchange.base = options.urls.base(outside, secure, exchange.text(b"host"))
+        exchange.outside = outside
         exchange.path = decode_path(request.uri)
+
+    def _base(self, exchange: RunningExchange) -> str:
+        """:return: what stands before ``v2/`` in URLs for a client."""
+        secure: bool = exchange.request.isSecure()  # type: ignore[no-untyped-call]  # Twisted's
+        return self._options.urls.base(exchange.outside, secure, exchange.text(b"host"))
 
     def _below_prefix(self, exchange: RunningExchange) -> str:
         return strip_prefix(exchange.path, self._options.urls.prefix)
@@ -193,7 +201,7 @@ class RegistryApplication:
             request=exchange.request,
             variables=variables,
             path=exchange.path,
-            base=exchange.base,
+            base=partial(self._base, exchange),
             authorization=authorization,
             requester=requester,
             repository=self._registry.repository(name, requester) if name else None,
@@ -221,7 +229,8 @@ class RegistryApplication:
             await self._fail(exchange, error)
         finally:
             self._running -= 1
-            self._completed(exchange.finished(self._seconds()))
+            if exchange.errors or not self._only_failures:
+                self._completed(exchange.finished(self._seconds()))
             if self._waiting:
                 self._tell_settled()
 

@@ -4,7 +4,7 @@ One request on its way through the application, and the answer that comes back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -64,7 +64,7 @@ class Call:
     :param request: the request itself.
     :param variables: what the path says: ``name``, ``digest``, ``reference``, ``id``.
     :param path: the path as it was asked, decoded.
-    :param base: what stands before ``v2/`` in URLs for this client.
+    :param base: tells what stands before ``v2/`` in URLs for this client.
     :param requester: who asks.
     :param authorization: asks for more than the route's own accesses.
     """
@@ -72,7 +72,7 @@ class Call:
     request: RegistryRequest
     variables: Mapping[str, str]
     path: str
-    base: str
+    base: Callable[[], str]
     requester: Requester
     authorization: Authorization
     _repository: IRepository | None = None

@@ -5,12 +5,13 @@ A request while it is being answered: what the log will tell of it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from random import Random
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 from attrs import define, field
 
 from txregistry.interfaces import Exchange
+from txregistry.web.proxies import Outside
 
 if TYPE_CHECKING:
     from txregistry.web.request import RegistryRequest
@@ -19,6 +20,20 @@ CLIENT_GONE: Final = 499
 """The status that the log shows where the client went away before the answer."""
 
 NO_ERRORS: Final[Sequence[Mapping[str, Any]]] = ()
+
+
+NOWHERE: Final = Outside("")
+
+_random = Random()  # noqa: S311 - its numbers keep no secret
+
+
+def new_id() -> str:
+    """
+    :return: a UUID of version 4 (RFC 9562 §5.4) that nobody need be unable to guess, in a third of
+        the time that :mod:`uuid` takes.
+    """
+    digits = f"{_random.getrandbits(122):031x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[12:15]}-a{digits[15:18]}-{digits[18:30]}"
 
 
 @define
@@ -30,15 +45,15 @@ class RunningExchange:
     :param started: when it came, in seconds of the clock that only goes forward.
     :param address: the client's, behind all trusted proxies.
     :param path: the path as it was asked, decoded; ``""`` where it can't be.
-    :param base: what stands before ``v2/`` in URLs for this client.
+    :param outside: what it was like before it came through proxies.
     """
 
     request: RegistryRequest
     started: float
     address: str = ""
     path: str = ""
-    base: str = ""
-    id: str = field(factory=lambda: str(uuid4()))
+    outside: Outside = NOWHERE
+    id: str = field(factory=new_id)
     actor: str = ""
     route: str = ""
     variables: Mapping[str, str] = field(factory=dict)

@@ -154,7 +154,7 @@ def _created(
     call: Call, manifest: Manifest, digest: Digest, tags: list[Tag] | tuple[()]
 ) -> Response:
     headers: list[Header] = [
-        (b"Location", manifest_url(call.base, call.repository.name, digest)),
+        (b"Location", manifest_url(call.base(), call.repository.name, digest)),
         (b"Docker-Content-Digest", str(digest).encode("ascii")),
     ]
     if manifest.subject is not None:

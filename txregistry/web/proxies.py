@@ -21,6 +21,14 @@ Address = IPv4Address | IPv6Address
 LOCAL_PEER: Final = ""
 """The address of a peer that has none: it is behind a unix socket, so of this machine."""
 
+_FIELDS: Final = (
+    b"forwarded",
+    b"x-forwarded-for",
+    b"x-real-ip",
+    b"x-forwarded-proto",
+    b"x-forwarded-host",
+)
+
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?\Z", re.ASCII)
 _PAIR = re.compile(r'\s*([!#$%&\'*+.^_`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*', re.ASCII)
 
@@ -64,7 +72,7 @@ class TrustedProxies:
         :param peer: the address at the other end of the connection.
         :return: what the request was like outside.
         """
-        if not self._trusts(peer):
+        if not self._trusts(peer) or not any(map(request.header, _FIELDS)):
             return Outside(peer)
         forwarded = request.header(b"forwarded")
         if forwarded is not None:

@@ -4,6 +4,7 @@ Sending an answer: small ones in one piece, blobs as streams.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from txregistry.errors import StorageFailure
@@ -61,12 +62,30 @@ async def _send_from_file(
     size = body.content.descriptor.size
     if local.size != size:
         raise _changed(body.content)
+    if not body.boundary and body.ranges[0].length <= AT_ONCE:
+        data = _read_now(local, body.ranges[0])
+        if data is not None:
+            request.respond(response.status, response.headers, data)
+            return
     _begin(request, response, body)
     for index, part in enumerate(body.ranges):
         if body.boundary:
             request.write(part_head(part, size, body.boundary, index == 0))
         await request.send_file(local.file, part.first, part.length)
     _end(request, body)
+
+
+def _read_now(local: LocalFile, range: ByteRange) -> bytes | None:
+    """
+    :return: some bytes of a file, if the kernel has them in memory: head and body then go in one
+        piece, which for a small blob halves the work.
+    """
+    data = bytearray(range.length)
+    try:
+        read = os.preadv(local.file.fileno(), [data], range.first, os.RWF_NOWAIT)
+    except OSError:  # they aren't in memory, or this file system can't tell
+        return None
+    return bytes(data) if read == range.length else None
 
 
 async def _send_from_reader(request: RegistryRequest, response: Response, body: BlobBody) -> None:

@@ -191,7 +191,7 @@ class _Bounded:
 def _state(call: Call, upload: IUpload) -> tuple[Header, ...]:
     """:return: the fields that tell where an upload stands; an empty one says ``0-0`` too."""
     return (
-        (b"Location", upload_url(call.base, call.repository.name, upload.id)),
+        (b"Location", upload_url(call.base(), call.repository.name, upload.id)),
         (b"Range", b"0-%d" % max(upload.size - 1, 0)),
         (b"Docker-Upload-UUID", upload.id.encode("ascii")),
     )
@@ -205,7 +205,7 @@ def _created(call: Call, descriptor: Descriptor) -> Response:
     return Response(
         201,
         (
-            (b"Location", blob_url(call.base, call.repository.name, descriptor.digest)),
+            (b"Location", blob_url(call.base(), call.repository.name, descriptor.digest)),
             (b"Docker-Content-Digest", str(descriptor.digest).encode("ascii")),
         ),
     )
