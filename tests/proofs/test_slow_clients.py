@@ -29,8 +29,10 @@ THOUSAND = 1000
 LIMIT = 20 * MIB
 #: What a process may take for other reasons while somebody waits.
 SLACK = 2 * MIB
+#: For how many seconds they are watched, and how often each does something meanwhile.
+SECONDS = 3.0
 ROUNDS = 10
-PAUSE = 0.2
+PAUSE = 0.002
 
 
 class Crowd:
@@ -45,6 +47,7 @@ class Crowd:
         self._host, _, port = address.rpartition(":")
         self._port = int(port)
         self._connections: list[tuple[socket.socket, Iterator[bytes]]] = []
+        self._turn = 0
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -67,24 +70,32 @@ class Crowd:
         connection.setblocking(False)
         self._connections.append((connection, iter(then[i : i + 1] for i in range(len(then)))))
 
+    def some(self) -> list[tuple[socket.socket, Iterator[bytes]]]:
+        """
+        Choose those whose turn it is: never all of them in one moment.
+        """
+        share = max(1, int(len(self._connections) * ROUNDS * PAUSE / SECONDS))
+        self._turn = (self._turn + share) % len(self._connections)
+        return self._connections[self._turn : self._turn + share]
+
     def trickle(self) -> None:
         """
-        Send a byte on each connection that has one left.
+        Send a byte on some connections.
         """
-        for connection, then in self._connections:
+        for connection, then in self.some():
             if byte := next(then, b""):
                 connection.send(byte)
 
-    def sip(self, size: int) -> None:
+    def sip(self) -> None:
         """
-        Read a little from each connection.
+        Read a little from some connections.
         """
         with selectors.DefaultSelector() as selector:
-            for connection, _ in self._connections:
+            for connection, _ in self.some():
                 selector.register(connection, selectors.EVENT_READ)
             for key, _ in selector.select(0):
                 assert isinstance(key.fileobj, socket.socket)
-                assert key.fileobj.recv(size), "the registry closed the connection"
+                assert key.fileobj.recv(100), "the registry closed the connection"
 
 
 @contextmanager
@@ -92,9 +103,9 @@ def measured(
     daemon: Daemon, figure: Figure, what: str, limit: int
 ) -> Iterator[Callable[[Callable[[], None]], None]]:
     """
-    Measure memory and the service that others get.
+    Measure memory, and the service that others get.
 
-    :return: to be called with what the crowd does in each round.
+    :return: to be called with what the crowd does in each moment.
     """
     before = resident(daemon.pid)
     seconds: list[float] = []
@@ -104,16 +115,14 @@ def measured(
         nonlocal peak
         with Client(daemon.host) as other:
             other.request("GET", "/v2/").expect(200)  # after the rush of their arrival
-            for _ in range(ROUNDS):
+            end = time.monotonic() + SECONDS
+            while time.monotonic() < end:
                 act()
-                end = time.monotonic() + PAUSE
-                while time.monotonic() < end:
-                    start = time.perf_counter()
-                    target = f"/v2/slow/clients/blobs/{BLOB.digest}"
-                    other.request("HEAD", target).expect(200)
-                    seconds.append(time.perf_counter() - start)
-                    time.sleep(0.002)
+                start = time.perf_counter()
+                other.request("HEAD", f"/v2/slow/clients/blobs/{BLOB.digest}").expect(200)
+                seconds.append(time.perf_counter() - start)
                 peak = max(peak, resident(daemon.pid))
+                time.sleep(PAUSE)
 
     yield go_on
     figure(f"memory that {what} take", mebibytes(peak - before))
@@ -200,5 +209,5 @@ class SlowClientTests:
         ):
             for _ in range(count):
                 crowd.join(request * (50 if what == "pipelined blobs" else 1))
-            go_on(lambda: crowd.sip(100))
+            go_on(crowd.sip)
         assert repository.pull(BLOB.digest) == (200, BLOB.digest)
