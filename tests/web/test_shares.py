@@ -25,6 +25,13 @@ def shares(tmp_path: Path) -> list[Shares]:
     return [Shares(path, index) for index in range(3)]
 
 
+def ahead(shares: list[Shares]) -> list[bool]:
+    """
+    Which are ahead.
+    """
+    return [each.ahead for each in shares]
+
+
 class SharesTests:
     """
     Each leaves the others their share.
@@ -34,15 +41,15 @@ class SharesTests:
         """
         Who has more than another is ahead; who isn't there doesn't count.
         """
-        assert [each.ahead for each in shares] == [False, False, False]
+        assert ahead(shares) == [False, False, False]
         shares[0].tell(5)
-        assert not shares[0].ahead
+        assert ahead(shares) == [False] * 3
         shares[1].tell(5)
-        assert not shares[0].ahead
+        assert ahead(shares) == [False] * 3
         shares[1].tell(4)
-        assert [each.ahead for each in shares] == [True, False, False]
+        assert ahead(shares) == [True, False, False]
         shares[2].tell(ABSENT, 1)
-        assert not shares[0].ahead
+        assert ahead(shares) == [False] * 3
 
     def test_connections(self, shares: list[Shares]) -> None:
         """
@@ -52,14 +59,14 @@ class SharesTests:
         connections.opened()
         connections.share(shares[0])
         shares[1].tell(1)
-        assert not shares[1].ahead
+        assert ahead(shares) == [False] * 3
         shares[1].tell(2)
-        assert shares[1].ahead
+        assert ahead(shares) == [False, True, False]
         connections.opened()
-        assert not shares[1].ahead
+        assert ahead(shares) == [False] * 3
         connections.closed()
-        assert shares[1].ahead
+        assert ahead(shares) == [False, True, False]
         connections.keep()
-        assert not shares[1].ahead
+        assert ahead(shares) == [False] * 3
         connections.closed()
-        assert not shares[1].ahead
+        assert ahead(shares) == [False] * 3

@@ -165,13 +165,14 @@ class PostTests:
         first = place.processes[0]
         first.does(ENDING)
         second = place.processes[1]
-        stopped = place.post.stop()
+        stopped: list[object] = []
+        place.post.stop().addCallback(stopped.append)
         second.does(ENDING)
         second.does("end")
-        assert not stopped.called
+        assert stopped == []
         place.post.kill()
         first.does("end")
-        assert stopped.called
+        assert stopped == [None]
         assert first.happened == ["watched", signal.SIGTERM, signal.SIGKILL]
         assert len(place.processes) == 2
         assert not place.clock.getDelayedCalls()
