@@ -41,11 +41,19 @@ class ComingStream:
     def __init__(self) -> None:
         self._coming: list[bytes | Exception] = []
         self._waiting: Deferred[bytes] | None = None
+        self._asking: list[Deferred[None]] = []
 
     @property
     def is_read(self) -> bool:
         """Whether somebody waits for more."""
         return self._waiting is not None
+
+    def asked(self) -> Deferred[None]:
+        """:return: fires when somebody waits for more."""
+        asking: Deferred[None] = Deferred()
+        self._asking.append(asking)
+        self._tell()
+        return asking
 
     def feed(self, piece: bytes) -> None:
         """Let some bytes come."""
@@ -63,6 +71,7 @@ class ComingStream:
         waiting: Deferred[bytes] = Deferred(self._forget)
         self._waiting = waiting
         self._deliver()
+        self._tell()
         return waiting
 
     def _come(self, what: bytes | Exception) -> None:
@@ -78,6 +87,10 @@ class ComingStream:
             waiting.errback(what)
         else:
             waiting.callback(what)
+
+    def _tell(self) -> None:
+        while self.is_read and self._asking:
+            self._asking.pop(0).callback(None)
 
     def _forget(self, waiting: Deferred[bytes]) -> None:
         self._waiting = None

@@ -135,6 +135,7 @@ class UploadContract(Suite):
         outcome: list[Any] = []
         writing = upload.append(stream).addBoth(outcome.append)
         stream.feed(BODY[:5])
+        await stream.asked()
         other = await repository.uploads.resume(upload.id)
         writes: list[Try] = [
             lambda: other.append(GivenStream(b"x")),
