@@ -97,6 +97,20 @@ class StartTests:
         assert str(daemon.root) in line
         assert run_directories(daemon) == []
 
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+    def test_interrupted(self, make_several: MakeDaemon, number: signal.Signals) -> None:
+        """
+        One that is told to end while it begins ends, and leaves nothing.
+        """
+        daemon = make_several(start=False).start(wait=False)
+        assert daemon.process is not None
+        eventually(lambda: len(processes(daemon)) == 2)
+        there = list(processes(daemon).values())
+        os.kill(daemon.pid, number)
+        assert daemon.process.wait(10) == -number
+        eventually(lambda: not any(map(exists, there)))
+        assert run_directories(daemon) == []
+
     def test_storage_of_one_process(self, make_several: MakeDaemon) -> None:
         """
         Storage that processes can't share is refused.

@@ -91,9 +91,12 @@ class Crew:
         """
         try:
             self._wait([post.begin() for post in self._workers])
-        except (CannotServe, OSError) as error:
+        except OSError as error:
             self.kill()
             raise CannotServe(str(error)) from error
+        except BaseException:  # it may be a signal
+            self.kill()
+            raise
 
     def begin_background(self) -> None:
         """Start the process for background work, if there is any.  It is in nobody's way now."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import Any, Final, TextIO
+from typing import Any, Final, NoReturn, TextIO
 
 from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall
@@ -27,6 +28,8 @@ from txregistry.workers import rundir
 from txregistry.workers.crew import Crew, Task
 from txregistry.workers.rundir import RunDirectory
 from txregistry.workers.sockets import open_sockets
+
+ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 MORE_SECONDS: Final = 10.0
 """How much longer than ``http.draintimeout`` the end of a process may take."""
@@ -95,11 +98,12 @@ class Supervisor(Service):
             self._reactor, self._task, self._count, self._sockets, self._run_directory
         )
         try:
-            self._crew.begin()
-        except CannotServe as reason:
+            with _raising_signals():
+                self._crew.begin()
+        except (CannotServe, _Received) as reason:
             rundir.remove(self._run_directory.path)
             self._remove_socket_file()
-            give_up(str(reason))
+            _end_for(reason)
         address = _shown(self._sockets[0])
         self.log.info(
             "listening on {address} with {count} workers", address=address, count=self._count
@@ -128,7 +132,7 @@ class Supervisor(Service):
     def _running(self) -> None:
         if self._crew is not None:
             self._crew.begin_background()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ENDING_SIGNALS:
             self._watch(number)
 
     def _watch(self, number: signal.Signals) -> None:
@@ -173,6 +177,41 @@ def build_supervisor(
     """
     logs = build_logs(reactor, task.configuration.log, stream, access_stream)
     return Supervisor(reactor, task, logs, count, descriptor)
+
+
+class _Received(BaseException):
+    """
+    A signal came before the reactor ran.
+
+    :param number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def _raising_signals() -> Iterator[None]:
+    """Make an exception of a signal to end."""
+
+    def received(number: int, _: FrameType | None) -> None:
+        raise _Received(number)
+
+    before = {number: signal.signal(number, received) for number in ENDING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end_for(reason: CannotServe | _Received) -> NoReturn:
+    """End as one who can't begin, or by the signal that came."""
+    if isinstance(reason, _Received):
+        signal.signal(reason.number, signal.SIG_DFL)
+        os.kill(os.getpid(), reason.number)
+    give_up(str(reason))
 
 
 def _shown(listening: socket.socket) -> str:

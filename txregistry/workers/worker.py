@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -121,8 +122,9 @@ def main() -> int:
     try:
         service = _build(reactor, order)
         service.open()
-    except (CannotServe, ConfigurationError) as error:
-        end.sendall(message(FAILED, str(error)))
+    except (CannotServe, ConfigurationError, OSError) as error:
+        with suppress(BrokenPipeError):  # the supervisor has given up already
+            end.sendall(message(FAILED, str(error)))
         return 1
     globalLogBeginner.beginLoggingTo([service.logs.events])
     Worker(reactor, service, order).run(end)
