@@ -36,6 +36,7 @@ help:
 	@echo '             (ADDRESS=, PORT=, STORAGE= and CONFIG= are yours to set)'
 	@echo 'make test    get the real clients that can be had, and run every test at its small size'
 	@echo 'make soak    run the proofs that have two sizes at their full one, and print a report'
+	@echo 'make bench   measure it beside other registries (ARGS=--help tells how)'
 	@echo 'make lint    ruff, ruff format and mypy'
 	@echo 'make format  let ruff mend what it can'
 	@echo 'make docs    the documentation, into docs/_build/html'
@@ -80,8 +81,7 @@ format: $(DEVELOPMENT)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(DEVELOPMENT)
-	@test -d benchmarks || { echo 'There are no benchmarks yet.'; exit 1; }
+bench: components
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(DEVELOPMENT)
