@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import MakeDaemon
 from tests.daemon import Daemon, merged
+from tests.workers.kit import eventually
 
 
 @pytest.fixture
@@ -24,7 +25,10 @@ def make_several(make_daemon: MakeDaemon, tmp_path: Path) -> MakeDaemon:
         daemon = make_daemon(start=False, **options)
         daemon.environment["XDG_RUNTIME_DIR"] = str(daemon.directory)
         daemon.directory.mkdir(exist_ok=True)
-        return daemon.start() if start else daemon
+        if start:
+            daemon.start()  # returns when the first worker answers
+            eventually(lambda: "listening on" in daemon.log())
+        return daemon
 
     return make
 
