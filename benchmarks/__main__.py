@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks import generator, table
+from benchmarks import chart, generator, table
 from benchmarks.generator import Generator, LoadFailed
 from benchmarks.results import Outcome, Results, describe_machine, describe_target
 from benchmarks.rounds import Rounds
@@ -104,6 +104,24 @@ def run(options: argparse.Namespace, directory: Path) -> Results:
     )
 
 
+def tell(results: Results, output: Path) -> None:
+    """
+    Print the tables, and write the JSON and the chart.
+
+    :param output: of the JSON; the chart lies beside it.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(results.document(), indent=1) + "\n", encoding="utf-8")
+    drawing = output.with_suffix(".svg")
+    drawing.write_text(chart.draw(results), encoding="utf-8")
+    print(f"\n{table.aligned(table.main_table(results))}")
+    print(f"({table.NOT_REACHED}: not what is wanted)")
+    for title, rows in table.DETAILS.items():
+        print(f"\n{title}\n\n{table.aligned(rows(results))}")
+    print(f"\n{table.aligned(table.targets_table(results))}")
+    print(f"\n{output} and {drawing} are written")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """
     Run the command.
@@ -124,15 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         say("cleaning up")
         shutil.rmtree(directory, ignore_errors=True)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(results.document(), indent=1), encoding="utf-8")
-    print(table.aligned(table.rows(results)))
-    print()
-    print(table.aligned(table.cost_rows(results)))
-    for name, about in results.targets.items():
-        print(f"{name}: {about['title']}, {about['version']}; {about['durability']}")
-    print(f"JSON: {options.output}")
-    return 0
+    tell(results, options.output)
+    return 1 if any(table.OURS in outcome.failures for outcome in results.outcomes) else 0
 
 
 if __name__ == "__main__":

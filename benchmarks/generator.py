@@ -8,10 +8,12 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen
 
 SOURCES = Path(__file__).with_name("load")
+RUN_SECONDS = 900
 FLAGS = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
 
 
@@ -92,36 +94,41 @@ class Generator:
 
     program: Path
 
-    def run(
-        self, port: int, plan: Path, *, clients: int = 1, seconds: float = 0, timeout: float = 900
-    ) -> Load:
+    def run(self, port: int, plan: Path, *, clients: int = 1, seconds: float = 0) -> Load:
         """
         Do what a plan says.
 
         :param clients: connections, each of which does one job after the other.
         :param seconds: how long to begin anew when all are done; 0: each job is done once.
-        :param timeout: seconds after which it is given up.
         :raises LoadFailed: an answer was wrong, or there was none.
         """
-        process = self.start(port, plan, clients=clients, seconds=seconds)
-        try:
-            return finish(process, timeout)
-        finally:
-            process.kill()
-            process.wait()
+        with self.start(port, plan, clients=clients, seconds=seconds) as process:
+            try:
+                return finish(process)
+            finally:
+                process.kill()
 
     def start(
-        self, port: int, plan: Path, *, clients: int = 1, seconds: float = 0, rate: float = 0
+        self,
+        port: int,
+        plan: Path,
+        *,
+        clients: int = 1,
+        seconds: float = 0,
+        rate: float = 0,
+        pause: float = 0,
     ) -> subprocess.Popen[str]:
         """
         Begin to do what a plan says.
 
         :param rate: bytes per second that each connection reads; 0: what comes.
-        :return: the process, for :func:`finish`.
+        :param pause: seconds between two jobs of a connection.
+        :return: the process, for :func:`finish`; SIGTERM lets it report early.
         """
-        options = ["-p", str(port), "-c", str(clients), "-s", str(seconds), "-r", str(rate)]
+        options = {"-p": port, "-c": clients, "-s": seconds, "-r": rate, "-i": pause}
+        words = [str(word) for option in options.items() for word in option]
         return subprocess.Popen(
-            [str(self.program), *options, str(plan)],
+            [str(self.program), *words, str(plan)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -129,20 +136,19 @@ class Generator:
         )
 
 
-def finish(process: subprocess.Popen[str], timeout: float) -> Load:
+def finish(process: subprocess.Popen[str]) -> Load:
     """
     Wait for a run's end.
 
-    :param timeout: seconds.
     :raises LoadFailed: an answer was wrong, or there was none in time.
     """
     try:
-        output, trouble = process.communicate(timeout=timeout)
+        output, trouble = process.communicate(timeout=RUN_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
-        raise LoadFailed(f"not done within {timeout} s") from None
+        raise LoadFailed(f"not done within {RUN_SECONDS} s") from None
     if process.returncode:
         raise LoadFailed(trouble.strip() or f"the generator ended with {process.returncode}")
-    told = json.loads(output)
-    times = {name: Times(**told.pop(name)) for name in ("request_times", "job_times")}
-    return Load(**told, **times)
+    told: dict[str, Any] = json.loads(output)
+    for name in ("request_times", "job_times"):
+        told[name] = Times(**told[name])
+    return Load(**told)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from attrs import frozen
@@ -39,12 +39,19 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def cpu_seconds(pids: Iterable[int]) -> float:
+def cpu_times(pids: Iterable[int]) -> dict[int, float]:
     """
-    Processor time that processes took so far, in user mode and in the kernel.
+    Seconds of processor time that each process took so far, in user mode and in the kernel.
     """
-    stats = [stat for pid in pids if (stat := _stat(pid)) is not None]
-    return sum(int(stat[11]) + int(stat[12]) for stat in stats) / TICKS
+    stats = {pid: stat for pid in pids if (stat := _stat(pid)) is not None}
+    return {pid: (int(stat[11]) + int(stat[12])) / TICKS for pid, stat in stats.items()}
+
+
+def cpu_since(before: Mapping[int, float], pids: Iterable[int]) -> float:
+    """
+    Seconds of processor time that processes took since :func:`cpu_times` was asked.
+    """
+    return sum(now - before.get(pid, 0.0) for pid, now in cpu_times(pids).items())
 
 
 @frozen

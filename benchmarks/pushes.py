@@ -22,7 +22,6 @@ from benchmarks.trees import (
     LAYER_TYPE,
     MANIFEST_TYPE,
     Descriptor,
-    blob_path,
     digest_of,
     manifest_document,
 )
@@ -49,22 +48,22 @@ def finish_upload(digest: str, body: Body | None = None) -> Request:
     return Request("PUT", f"{LOCATION}digest={digest}", 201, OCTETS, body)
 
 
-def by_put(repository: str, digest: str, size: int) -> Job:
+def by_put(repository: str, digest: str, size: int, offset: int = 0) -> Job:
     """
     All of a blob in the request that finishes the upload.
     """
-    return [begin_upload(repository), finish_upload(digest, Body(0, size))]
+    return [begin_upload(repository), finish_upload(digest, Body(offset, size))]
 
 
-def by_stream(repository: str, digest: str, size: int) -> Job:
+def by_stream(repository: str, digest: str, size: int, offset: int = 0) -> Job:
     """
     All of it in one PATCH of unknown length, as docker does.
     """
-    patch = Request("PATCH", LOCATION, 202, OCTETS, Body(0, size, PIECE))
+    patch = Request("PATCH", LOCATION, 202, OCTETS, Body(offset, size, PIECE))
     return [begin_upload(repository), patch, finish_upload(digest)]
 
 
-def by_chunks(repository: str, digest: str, size: int) -> Job:
+def by_chunks(repository: str, digest: str, size: int, offset: int = 0) -> Job:
     """
     In chunks of 8 MiB, each a PATCH.
     """
@@ -74,13 +73,14 @@ def by_chunks(repository: str, digest: str, size: int) -> Job:
             LOCATION,
             202,
             {**OCTETS, "Content-Range": f"{begin}-{min(begin + CHUNK, size) - 1}"},
-            Body(begin, min(CHUNK, size - begin)),
+            Body(offset + begin, min(CHUNK, size - begin)),
         )
         for begin in range(0, size, CHUNK)
     ]
     return [begin_upload(repository), *patches, finish_upload(digest)]
 
 
+#: Each takes the repository, the blob's digest and size, and where it lies in the file of bodies.
 WAYS = {"put": by_put, "stream": by_stream, "chunks": by_chunks}
 
 
@@ -94,22 +94,21 @@ class Push(Workload):
 
     unit: str = "GB/s"
     way: str
-    _digests: dict[str, str] = field(factory=dict, init=False)
+    _digests: list[str] = field(factory=list, init=False)
 
     def prepare_round(self, bench: Bench, number: int) -> None:
-        bodies = bench.directory / "bodies"
-        self._digests["current"] = write_random(bodies, bench.scale.size(SIZE))
+        self._digests[:] = write_random(bench.directory / "bodies", bench.scale.size(SIZE))
 
     def measure(self, bench: Bench, server: Server, number: int) -> Measured:
         bodies = bench.directory / "bodies"
         size = bodies.stat().st_size
-        job = WAYS[self.way](f"bench/{self.name}", self._digests["current"], size)
+        job = WAYS[self.way](f"bench/{self.name}", self._digests[0], size)
         os.sync()  # what others left to be written is theirs
         load = bench.run(server, [job], bodies=bodies)
         return Measured(value=size / load.seconds / 1e9, load=load)
 
     def clean_up(self, bench: Bench, server: Server) -> None:
-        blob_path(server.root, self._digests["current"]).unlink(missing_ok=True)
+        server.remove_blob(f"bench/{self.name}", self._digests[0])
 
 
 @define

@@ -30,6 +30,7 @@ class Round:
     :param requests: that were answered.
     :param p99: of their times, in seconds.
     :param generator_cpu: seconds of processor time of the load generator.
+    :param seconds: that it took, as the generator saw it.
     """
 
     value: float
@@ -39,6 +40,14 @@ class Round:
     requests: int = 0
     p99: float = 0.0
     generator_cpu: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def cpu_per_request(self) -> float:
+        """
+        Seconds of processor time for each request.
+        """
+        return self.cpu / self.requests if self.requests else 0.0
 
 
 @frozen(kw_only=True)
@@ -47,6 +56,7 @@ class Outcome:
     All rounds of one workload.
 
     :param rounds: by the name of the target.
+    :param failures: why targets have none.
     """
 
     name: str
@@ -56,6 +66,7 @@ class Outcome:
     required: Mapping[str, float]
     limit: Mapping[str, float]
     rounds: Mapping[str, list[Round]]
+    failures: Mapping[str, str]
 
     def median(self, target: str, what: str = "value") -> float | None:
         """
@@ -66,6 +77,13 @@ class Outcome:
         """
         rounds = self.rounds.get(target)
         return statistics.median(getattr(r, what) for r in rounds) if rounds else None
+
+    def medians(self) -> dict[str, float]:
+        """
+        The medians of all that were measured.
+        """
+        found = {name: self.median(name) for name in self.rounds}
+        return {name: value for name, value in found.items() if value is not None}
 
     def ratio(self, target: str, other: str) -> float | None:
         """
@@ -99,7 +117,9 @@ class Results:
         return asdict(self)
 
 
-def outcome_of(workload: Workload, rounds: Mapping[str, list[Round]]) -> Outcome:
+def outcome_of(
+    workload: Workload, rounds: Mapping[str, list[Round]], failures: Mapping[str, str]
+) -> Outcome:
     """
     Put a workload and its rounds together.
     """
@@ -111,6 +131,7 @@ def outcome_of(workload: Workload, rounds: Mapping[str, list[Round]]) -> Outcome
         required=dict(workload.required),
         limit=dict(workload.limit),
         rounds=dict(rounds),
+        failures=dict(failures),
     )
 
 

@@ -6,15 +6,17 @@ machine does besides, and what it remembers, is the same for all.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 from benchmarks import processes
+from benchmarks.generator import LoadFailed
 from benchmarks.results import Outcome, Round, outcome_of
-from benchmarks.servers import Server
+from benchmarks.servers import Server, ServerFailed
 from benchmarks.sizes import say
 from benchmarks.targets import Target
 from benchmarks.workload import Bench, Measured, Workload
@@ -38,50 +40,93 @@ class Rounds:
         Measure a workload of targets.
         """
         say(workload.title)
-        directory = self.bench.directory / "servers"
-        found: dict[str, list[Round]] = {target.name: [] for target in targets}
+        turns = Turns(workload=workload, directory=self.bench.directory / "servers")
         with ExitStack() as stack:
-            stack.callback(shutil.rmtree, directory, ignore_errors=True)
-            servers = [self._start(workload, target, directory, stack) for target in targets]
+            stack.callback(shutil.rmtree, turns.directory, ignore_errors=True)
+            for target in targets:
+                turns.attempt(target.name, partial(turns.start, self.bench, target, stack))
             for number in range(-self.warm_up, self.rounds):
+                say(f"    round {number + 1} of {self.rounds}" if number >= 0 else "    warming up")
                 workload.prepare_round(self.bench, number)
-                for server in servers:
-                    measured = self._round(workload, server, number)
-                    if number >= 0:
-                        found[server.target.name].append(measured)
-        outcome = outcome_of(workload, found)
-        for target in targets:
-            say(f"  {target.name:20} {outcome.median(target.name):12.3f} {workload.unit}")
+                turns.take(self.bench, number)
+        outcome = outcome_of(workload, turns.found, turns.failures)
+        for name, value in outcome.medians().items():
+            say(f"    {name:20} {value:12.3f} {workload.unit}")
         return outcome
 
-    def _start(
-        self, workload: Workload, target: Target, directory: Path, stack: ExitStack
-    ) -> Server:
-        own = directory / target.name
-        root = workload.root(self.bench, own / "storage")
+
+@frozen(kw_only=True)
+class Turns:
+    """
+    The servers of one workload, measured by turns.
+
+    One that fails is measured no more, and the others go on.
+
+    :param directory: for the servers.
+    :ivar found: the rounds of each.
+    :ivar failures: why some have none.
+    """
+
+    workload: Workload
+    directory: Path
+    found: dict[str, list[Round]] = field(factory=dict, init=False)
+    failures: dict[str, str] = field(factory=dict, init=False)
+    _servers: dict[str, Server] = field(factory=dict, init=False)
+
+    def start(self, bench: Bench, target: Target, stack: ExitStack) -> None:
+        """
+        Start a target.
+
+        :param stack: ends it.
+        """
+        own = self.directory / target.name
+        root = self.workload.root(bench, own / "storage")
         server = Server(target, own, root)
         stack.callback(server.stop)
         server.start()
-        return server
+        self._servers[target.name] = server
 
-    def _round(self, workload: Workload, server: Server, number: int) -> Round:
+    def take(self, bench: Bench, number: int) -> None:
+        """
+        Measure each once.
+
+        :param number: of the round; below 0 it doesn't count.
+        """
+        for name, server in list(self._servers.items()):
+            self.attempt(name, partial(self._round, bench, server, number))
+
+    def attempt(self, name: str, something: Callable[[], None]) -> None:
+        """
+        Do something with a target, and leave it out from then on if it fails.
+        """
+        try:
+            something()
+        except (LoadFailed, ServerFailed) as trouble:
+            say(f"    {name} failed: {trouble}")
+            self.failures[name] = str(trouble)
+            self.found.pop(name, None)
+            self._servers.pop(name, None)
+
+    def _round(self, bench: Bench, server: Server, number: int) -> None:
         processes.forget_peaks(server.pids())
-        before = processes.cpu_seconds(server.pids())
-        measured = workload.measure(self.bench, server, number)
-        after = processes.cpu_seconds(server.pids())
+        before = processes.cpu_times(server.pids())
+        measured = self.workload.measure(bench, server, number)
+        cpu = processes.cpu_since(before, server.pids())
         memory = processes.memory(server.pids())
-        workload.clean_up(self.bench, server)
-        return _round_of(measured, after - before, memory)
+        self.workload.clean_up(bench, server)
+        if number >= 0:
+            self.found.setdefault(server.target.name, []).append(_round(measured, cpu, memory))
 
 
-def _round_of(measured: Measured, cpu: float, memory: processes.Memory) -> Round:
+def _round(measured: Measured, cpu: float, memory: processes.Memory) -> Round:
     load = measured.load
     return Round(
         value=measured.value,
-        cpu=max(cpu, 0.0),
+        cpu=cpu,
         peak=memory.peak,
         proportional=memory.proportional,
         requests=load.requests if load else 0,
         p99=load.request_times.p99 if load else 0.0,
         generator_cpu=load.cpu if load else 0.0,
+        seconds=load.seconds if load else 0.0,
     )

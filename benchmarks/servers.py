@@ -9,8 +9,9 @@ import subprocess
 import time
 from pathlib import Path
 
-from benchmarks import processes
+from benchmarks import layouts, processes
 from benchmarks.targets import Place, Target, environment_of
+from benchmarks.trees import blob_path
 from tests.daemon import free_port
 
 START_SECONDS = 60.0
@@ -29,15 +30,17 @@ class Server:
     One target, running.
 
     :param directory: for its configuration and its log.
-    :param root: of its storage.
+    :param root: of its storage, a tree of distribution's; if the target has another kind, that
+        is made of it.
     """
 
     def __init__(self, target: Target, directory: Path, root: Path) -> None:
         self.target = target
         self.root = root
+        self._storage = layouts.converted(root) if target.has_layouts else root
         self.port = free_port()
         self._log = directory / "log"
-        self._place = Place(directory=directory, root=root, port=self.port)
+        self._place = Place(directory=directory, root=self._storage, port=self.port)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> float:
@@ -48,7 +51,7 @@ class Server:
         :raises ServerFailed: it didn't.
         """
         self._place.directory.mkdir(parents=True, exist_ok=True)
-        self.root.mkdir(parents=True, exist_ok=True)
+        self._storage.mkdir(parents=True, exist_ok=True)
         command = self.target.command(self._place)
         began = time.monotonic()
         with self._log.open("ab") as log:
@@ -80,6 +83,15 @@ class Server:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    def remove_blob(self, repository: str, digest: str) -> None:
+        """
+        Remove the bytes of a blob that nobody will ask for any more, behind its back.
+        """
+        path = blob_path(self.root, digest)
+        if self.target.has_layouts:
+            path = layouts.blob_path(self._storage, repository, digest)
+        path.unlink(missing_ok=True)
 
     def log(self) -> str:
         """

@@ -8,6 +8,7 @@ import hashlib
 import os
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 from attrs import frozen
 
@@ -52,16 +53,21 @@ class Scale:
         return max(0.2, full * min(self.factor, 1.0))
 
 
-def write_random(path: Path, size: int) -> str:
+def write_random(path: Path, size: int, count: int = 1) -> list[str]:
     """
-    Write a file of random bytes.
+    Write a file of random blobs, one after the other.
 
-    :return: the digest of them.
+    :param size: of each, in bytes.
+    :return: their digests.
     """
-    hashed = hashlib.sha256()
     with path.open("wb") as file:
-        for begin in range(0, size, MIB):
-            piece = os.urandom(min(MIB, size - begin))
-            hashed.update(piece)
-            file.write(piece)
+        return [_append_random(file, size) for _ in range(count)]
+
+
+def _append_random(file: BinaryIO, size: int) -> str:
+    hashed = hashlib.sha256()
+    for begin in range(0, size, MIB):
+        piece = os.urandom(min(MIB, size - begin))
+        hashed.update(piece)
+        file.write(piece)
     return f"sha256:{hashed.hexdigest()}"

@@ -1,15 +1,18 @@
 """
-The table that is printed, and that the documentation shows.
+The tables that are printed, and that the documentation shows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from benchmarks.results import Outcome, Results
 
 OURS = "txregistry"
 NOTHING = "-"
+NOT_REACHED = "!"
+
+Table = list[list[str]]
 
 
 def figure(value: float | None) -> str:
@@ -23,60 +26,128 @@ def figure(value: float | None) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def duration(seconds: float) -> str:
+    """
+    A time in the unit that suits it.
+    """
+    for unit, length in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= length:
+            return f"{figure(seconds / length)} {unit}"
+    return f"{figure(seconds / 1e-6)} us"
+
+
 def ratio(outcome: Outcome, other: str) -> str:
     """
-    How many times better ours is, and a mark if it isn't as much better as it must be.
+    How many times better ours is, and a mark if it must be more.
     """
     value = outcome.ratio(OURS, other)
     if value is None:
         return NOTHING
-    required = outcome.required.get(other)
-    mark = " !" if required is not None and value < required else ""
-    return f"{value:.2f} x{mark}"
+    missed = value < outcome.required.get(other, 0)
+    return f"{value:.2f} x{f' {NOT_REACHED}' if missed else ''}"
 
 
-def required(outcome: Outcome) -> str:
+def measured(outcome: Outcome, target: str) -> str:
+    """
+    The median of a target, and a mark if it must be less.
+    """
+    value = outcome.median(target)
+    missed = value is not None and value > outcome.limit.get(target, value)
+    failed = "failed" if target in outcome.failures else NOTHING
+    text = failed if value is None else figure(value)
+    return f"{text} {NOT_REACHED}" if missed else text
+
+
+def wanted(outcome: Outcome) -> str:
     """
     What ours must reach.
     """
     ratios = [f"{times:g} x {name}" for name, times in outcome.required.items()]
-    limits = [f"≤ {limit:g} {outcome.unit} ({name})" for name, limit in outcome.limit.items()]
+    limits = [f"{name}: {limit:g} {outcome.unit}" for name, limit in outcome.limit.items()]
     return ", ".join([*ratios, *limits]) or NOTHING
 
 
-def rows(results: Results) -> list[list[str]]:
+def main_table(results: Results) -> Table:
     """
-    The table, its head first.
+    Medians and ratios, with a head.
     """
     names = list(results.targets)
-    head = ["workload", "unit", *names, "to distribution", "to nginx", "at least"]
+    head = ["workload", "unit", *names, "to distribution", "to nginx", "wanted"]
     body = [
         [
             outcome.title,
             outcome.unit,
-            *(figure(outcome.median(name)) for name in names),
+            *(measured(outcome, name) for name in names),
             ratio(outcome, "distribution"),
             ratio(outcome, "nginx"),
-            required(outcome),
+            wanted(outcome),
         ]
         for outcome in results.outcomes
     ]
     return [head, *body]
 
 
-def cost_rows(results: Results) -> list[list[str]]:
-    """
-    What each workload cost: processor time per round and memory, of each target.
-    """
+def _details(results: Results, cell: Callable[[Outcome, str], str]) -> Table:
     names = list(results.targets)
-    head = ["workload", *(f"{name}: CPU s, peak MB" for name in names)]
-    body = []
-    for outcome in results.outcomes:
-        cells = []
-        for name in names:
-            cpu, peak = outcome.median(name, "cpu"), outcome.median(name, "peak")
-            cells.append(NOTHING if cpu is None or peak is None else f"{cpu:.2f}, {peak / 1e6:.0f}")
-        body.append([outcome.title, *cells])
+    body = [
+        [outcome.title, *(cell(outcome, n) if outcome.rounds.get(n) else NOTHING for n in names)]
+        for outcome in results.outcomes
+    ]
+    return [["workload", *names], *body]
+
+
+def cpu_table(results: Results) -> Table:
+    """
+    Processor time of all processes of each target for each request.
+    """
+
+    def cell(outcome: Outcome, name: str) -> str:
+        seconds = outcome.median(name, "cpu_per_request")
+        return duration(seconds) if seconds else NOTHING
+
+    return _details(results, cell)
+
+
+def memory_table(results: Results) -> Table:
+    """
+    Memory in MB: the peaks of what is resident, summed; and proportionally shared, at the end.
+    """
+
+    def cell(outcome: Outcome, name: str) -> str:
+        peak, shared = outcome.median(name, "peak"), outcome.median(name, "proportional")
+        return f"{(peak or 0) / 1e6:.0f} / {(shared or 0) / 1e6:.0f}"
+
+    return _details(results, cell)
+
+
+def tail_table(results: Results) -> Table:
+    """
+    The 99th percentile of the times of requests.
+    """
+
+    def cell(outcome: Outcome, name: str) -> str:
+        seconds = outcome.median(name, "p99")
+        return duration(seconds) if seconds else NOTHING
+
+    return _details(results, cell)
+
+
+DETAILS: dict[str, Callable[[Results], Table]] = {
+    "processor time per request": cpu_table,
+    "99th percentile of requests": tail_table,
+    "memory in MB: peak resident / proportional": memory_table,
+}
+
+
+def targets_table(results: Results) -> Table:
+    """
+    What was measured.
+    """
+    head = ["name", "what", "version", "when it answers that bytes are stored"]
+    body = [
+        [name, about["title"], about["version"], about["durability"]]
+        for name, about in results.targets.items()
+    ]
     return [head, *body]
 
 
@@ -84,15 +155,14 @@ def aligned(table: Sequence[Sequence[str]]) -> str:
     """
     A table for a terminal.
     """
-    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-    lines = []
-    for row in table:
-        cells = [
-            cell.ljust(w) if i == 0 else cell.rjust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    columns = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, columns, strict=True))
+        )
+        for row in table
+    )
 
 
 def markdown(table: Sequence[Sequence[str]]) -> str:

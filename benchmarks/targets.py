@@ -8,6 +8,7 @@ loopback address and keep their files below a directory that they are given.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -51,6 +52,7 @@ class Target:
     :param command: writes its configuration and tells how to start it.
     :param is_registry: it answers the whole API; else it only serves files of the tree.
     :param has_referrers: it lists referrers.
+    :param has_layouts: it keeps repositories as OCI image layouts, not in distribution's tree.
     :param is_default: it is measured unless others are asked for.
     :param environment: variables for it.
     """
@@ -63,6 +65,7 @@ class Target:
     command: Callable[[Place], list[str]]
     is_registry: bool = True
     has_referrers: bool = False
+    has_layouts: bool = False
     is_default: bool = True
     environment: tuple[tuple[str, str], ...] = ()
 
@@ -149,6 +152,36 @@ def distribution(
     )
 
 
+def zot() -> Target:
+    """
+    zot, if it is on the path.
+    """
+    program = shutil.which("zot")
+
+    def command(place: Place) -> list[str]:
+        storage = {"rootDirectory": str(place.root), "gc": False, "commit": True}
+        document = {
+            "distSpecVersion": "1.1.1",
+            "storage": storage,
+            "http": {"address": "127.0.0.1", "port": str(place.port)},
+            "log": {"level": "error"},
+        }
+        path = place.directory / "config.json"
+        path.write_text(json.dumps(document), encoding="utf-8")
+        return [str(program), "serve", str(path)]
+
+    return Target(
+        name="zot",
+        title="zot",
+        program=program,
+        version=lambda: _told(program, "--version"),
+        durability="files are synced (commit: true), directories never",
+        command=command,
+        has_referrers=True,
+        has_layouts=True,
+    )
+
+
 NGINX = """
 {user}
 worker_processes auto;
@@ -223,6 +256,7 @@ def targets() -> dict[str, Target]:
         distribution("distribution", three, "registry", SYNCS_SOME, **cached),
         distribution("distribution-nocache", f"{three}, no cache", "registry", SYNCS_SOME, **bare),
         distribution("debian", two, "docker-registry", SYNCS_FILES, **cached),
+        zot(),
         nginx(),
     ]
     return {target.name: target for target in all_targets}

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from benchmarks.daemons import DAEMON_COSTS
 from benchmarks.lists import LISTS
+from benchmarks.others import OTHERS
 from benchmarks.pushes import PUSHES
 from benchmarks.reads import READS
 from benchmarks.workload import Workload
 
 WORKLOADS: dict[str, Workload] = {
-    workload.name: workload for workload in [*READS, *PUSHES, *LISTS, *DAEMON_COSTS]
+    workload.name: workload for workload in [*READS, *PUSHES, *LISTS, *OTHERS, *DAEMON_COSTS]
 }

@@ -20,7 +20,7 @@
 
 #include "load.h"
 
-enum { READ_SIZE = 256 * 1024, TICK_MS = 10, SLICES = 24 };
+enum { READ_SIZE = 256 * 1024, TICK_MS = 1, SLICES = 24 };
 
 struct connection {
     int fd;
@@ -31,7 +31,8 @@ struct connection {
     size_t head_length, head_sent;
     size_t body_sent;           /* as encoded */
     uint64_t job_began, began;
-    uint64_t sleeps_until;      /* a slow reader's pause */
+    uint64_t sleeps_until;      /* a slow reader's pause, or that between two jobs */
+    bool rests;                 /* it is between two jobs */
     char target[2 * TARGET_ROOM];
     char built[HEAD_ROOM];
     struct response response;
@@ -43,6 +44,7 @@ static struct {
     size_t connections;
     double seconds;             /* 0: each job once; else again and again for so long */
     double rate;                /* bytes that a connection reads in a second; 0: what it can */
+    double pause;               /* seconds between two jobs of a connection */
 } options = {.connections = 1};
 
 static struct {
@@ -54,6 +56,7 @@ static int epoll;
 static size_t next_job, active;
 static uint64_t began, ended, deadline;
 static char scratch[READ_SIZE];
+static volatile sig_atomic_t stopped;
 
 void fail(const char *format, ...)
 {
@@ -275,6 +278,17 @@ static void begin_job(struct connection *connection)
     begin_request(connection, NULL);
 }
 
+static void rest_or_begin_job(struct connection *connection)
+{
+    if (options.pause <= 0) {
+        begin_job(connection);
+        return;
+    }
+    connection->rests = true;
+    connection->sleeps_until = now() + (uint64_t)(options.pause * 1e6);
+    wait_for(connection, 0);
+}
+
 static void check(const struct connection *connection)
 {
     const struct request *request = current(connection);
@@ -305,7 +319,7 @@ static void end_request(struct connection *connection)
     } else {
         record(&done.job_times, ended - connection->job_began);
         done.jobs++;
-        begin_job(connection);
+        rest_or_begin_job(connection);
     }
 }
 
@@ -340,16 +354,23 @@ static void receive(struct connection *connection)
 static void wake(struct connection *all)
 {
     uint64_t time = now();
-    for (size_t i = 0; i < options.connections; i++)
-        if (all[i].waits_for == 0 && all[i].sleeps_until <= time)
-            wait_for(&all[i], EPOLLIN);
+    for (size_t i = 0; i < options.connections; i++) {
+        if (all[i].waits_for || all[i].sleeps_until > time)
+            continue;
+        wait_for(&all[i], EPOLLIN);
+        if (all[i].rests) {
+            all[i].rests = false;
+            begin_job(&all[i]);
+        }
+    }
 }
 
 static void serve(struct connection *all)
 {
     struct epoll_event events[256];
-    while (active) {
-        int count = epoll_wait(epoll, events, 256, options.rate > 0 ? TICK_MS : -1);
+    bool sleeps = options.rate > 0 || options.pause > 0;
+    while (active && !stopped) {
+        int count = epoll_wait(epoll, events, 256, sleeps ? TICK_MS : -1);
         for (int i = 0; i < count; i++) {
             struct connection *connection = events[i].data.ptr;
             if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
@@ -357,7 +378,7 @@ static void serve(struct connection *all)
             else if (events[i].events & EPOLLOUT)
                 go_on_sending(connection);
         }
-        if (options.rate > 0)
+        if (sleeps)
             wake(all);
     }
 }
@@ -392,16 +413,18 @@ static void read_options(int count, char **words)
 {
     static char host[64];
     int port = 0, option;
-    while ((option = getopt(count, words, "c:p:s:r:")) != -1)
+    while ((option = getopt(count, words, "c:p:s:r:i:")) != -1)
         switch (option) {
         case 'c': options.connections = strtoull(optarg, NULL, 10); break;
         case 'p': port = atoi(optarg); break;
         case 's': options.seconds = atof(optarg); break;
         case 'r': options.rate = atof(optarg); break;
+        case 'i': options.pause = atof(optarg); break;
         default: port = 0; optind = count;
         }
     if (optind != count - 1 || port <= 0 || port > 65535 || !options.connections)
-        fail("usage: load -p PORT [-c CONNECTIONS] [-s SECONDS] [-r BYTES_PER_SECOND] PLAN");
+        fail("usage: load -p PORT [-c CONNECTIONS] [-s SECONDS] [-r BYTES_PER_SECOND] "
+             "[-i PAUSE_SECONDS] PLAN");
     options.address.sin_family = AF_INET;
     options.address.sin_port = htons((uint16_t)port);
     options.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -409,9 +432,16 @@ static void read_options(int count, char **words)
     options.plan = read_plan(words[optind], host);
 }
 
+static void stop(int number)
+{
+    (void)number;
+    stopped = 1;
+}
+
 int main(int count, char **words)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, stop); /* ends the run, with a report of what was done until then */
     read_options(count, words);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     struct connection *all = calloc(options.connections, sizeof *all);
