@@ -4,13 +4,23 @@ The directory of one run: what its processes share.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
+from typing import Final
 
 from txregistry.service.context import EPOCHS, WorkerContext
 from txregistry.web.shares import Shares
+
+_PREFIX: Final = "txregistry-"
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_YOUNG: Final = 60.0
+"""Seconds in which one that was just made must have been held."""
 
 
 class RunDirectory:
@@ -25,7 +35,10 @@ class RunDirectory:
     """
 
     def __init__(self, environ: Mapping[str, str], count: int, shared: bool) -> None:
-        self.path = tempfile.mkdtemp(prefix="txregistry-", dir=_place(environ))
+        place = _place(environ)
+        _sweep(place)
+        self.path = tempfile.mkdtemp(prefix=_PREFIX, dir=place)
+        hold(self.path)
         self._count = count
         self._epochs_path = f"{self.path}/epochs"
         self.shares_path = f"{self.path}/shares" if shared else ""
@@ -45,17 +58,44 @@ class RunDirectory:
         )
 
 
+def hold(path: str) -> None:
+    """
+    Show that a process of the run is there, until that ends.
+    """
+    # The lock ends with the descriptor, and that with the process.
+    fcntl.flock(os.open(path, _DIRECTORY), fcntl.LOCK_SH)
+
+
 def remove(path: str) -> None:
     """Remove one, unless somebody else has."""
     shutil.rmtree(path, ignore_errors=True)
 
 
-def _place(environ: Mapping[str, str]) -> str | None:
+def _sweep(place: str) -> None:
+    """Remove what is left of runs all of whose processes were killed."""
+    for name in os.listdir(place):
+        if name.startswith(_PREFIX):
+            with suppress(OSError):  # it is somebody else's, or in use
+                _remove_left(os.path.join(place, name))
+
+
+def _remove_left(path: str) -> None:
+    descriptor = os.open(path, _DIRECTORY)
+    try:
+        found = os.fstat(descriptor)
+        if found.st_uid == os.geteuid() and found.st_mtime < time.time() - _YOUNG:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove(path)
+    finally:
+        os.close(descriptor)
+
+
+def _place(environ: Mapping[str, str]) -> str:
     """
     :return: where to make it: ``RUNTIME_DIRECTORY`` is systemd's for the service,
-        ``XDG_RUNTIME_DIR`` the user's.  ``None`` is where temporary files are.
+        ``XDG_RUNTIME_DIR`` the user's.
     """
     for place in (environ.get("RUNTIME_DIRECTORY"), environ.get("XDG_RUNTIME_DIR"), "/dev/shm"):  # noqa: S108 - mkdtemp is safe there
         if place and os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK):
             return place
-    return None
+    return tempfile.gettempdir()

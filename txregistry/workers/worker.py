@@ -120,6 +120,7 @@ def main() -> int:
         os.set_inheritable(number, False)
     reactor = _reactor(order.reactor)
     try:
+        rundir.hold(order.context.run_directory)
         service = _build(reactor, order)
         service.open()
     except (CannotServe, ConfigurationError, OSError) as error:
