@@ -120,16 +120,16 @@ class HoldingDriver(DriverWrapper):
             await self._hold(path)
 
     @deferred
-    async def put_content(self, path: str, content: bytes) -> None:
+    async def put_content(self, path: str, content: bytes, durable: bool = True) -> None:
         await self._hold(path)
-        await self.driver.put_content(path, content)
+        await self.driver.put_content(path, content, durable)
         await self._hold(path)
 
     @deferred
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str, durable: bool = True) -> None:
         await self._hold(path)
         try:
-            await self.driver.delete(path)
+            await self.driver.delete(path, durable)
         finally:
             await self._hold(path)
 

@@ -1,7 +1,7 @@
 """
 The rule that no cache outlives a delete, for random schedules of several processes.
 
-Each step begins something, or lets one answer of the storage come that was held.  So a process may
+Each step begins something, or lets answers of the storage come that were held.  So a process may
 learn that there is a blob, and tell the cache long after another has deleted it.  What each look
 found is held against what it may have found: operations that overlap may have happened in any
 order, others not.
@@ -9,30 +9,34 @@ order, others not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from tests.cache.kit import HoldingDriver, Worker
 from tests.storage.kit import push_blob
 from txregistry.deferreds import deferred
 from txregistry.errors import BlobUnknown
+from txregistry.interfaces import IRepository
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
 
+#: The first is the one that matters; from the second can be mounted.
 NAMES = (RepositoryName("a"), RepositoryName("b/c"))
-BLOBS = (b"a blob", b"another blob")
-WORKERS = 3
+BLOB = b"a blob"
+DIGEST = Digest.of(BLOB)
 
-workers = st.integers(0, WORKERS - 1)
-names = st.sampled_from(NAMES)
-blobs = st.sampled_from(BLOBS)
+WORKERS = 2
+STEPS = 40
 
 NEVER = 10**9
+
+Crew = Sequence[tuple[Worker, HoldingDriver]]
 
 
 @attrs.define
@@ -41,136 +45,149 @@ class Operation:
     Something that began, and perhaps ended.
 
     :param kind: ``look``, ``add`` or ``delete``.
-    :param found: of a look: whether it was there.
+    :param name: of the repository.
+    :param worker: who does it.
+    :param begin: when it began: the number of an event.
+    :param end: when it ended.
+    :param there: whether the blob was there, for it to do its work.
     """
 
     kind: str
     name: str
-    blob: bytes
+    worker: int
     begin: int
     end: int = NEVER
-    found: bool = False
-    worked: bool = False
+    there: bool = False
 
 
-class DeleteRule(RuleBasedStateMachine):
+class Schedule:
     """
-    Several processes that do things at the same time.
+    What several processes do at the same time.
+
+    :param crew: the processes, and what holds the answers of the storage to each.
+    :param settle: waits until nothing happens any more but what is held.
+    :param seed: of all chance.
     """
 
-    #: Makes the processes, on storage that holds its answers.
-    make: Callable[[], list[tuple[Worker, HoldingDriver]]]
-    #: Waits until nothing happens any more but what is held.
-    settle: Callable[[], None] = staticmethod(lambda: None)
+    def __init__(self, crew: Crew, settle: Callable[[], Deferred[None]], seed: int) -> None:
+        self._crew = crew
+        self._settle = settle
+        self._chance = random.Random(seed)
+        self._time = 0
+        self._operations: list[Operation] = []
+        self._failures: list[Failure] = []
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.crew = type(self).make()
-        self.time = 0
-        self.operations: list[Operation] = []
+    @deferred
+    async def run(self) -> None:
+        """
+        Do some of everything; then let all come to its end, and see who finds what.
+        """
+        steps = [self._look, self._push, self._mount, self._delete, self._answer, self._finish]
+        for _ in range(STEPS):
+            await self._chance.choice(steps)(self._chance.randrange(WORKERS))
+        for worker in range(WORKERS):
+            await self._finish(worker)
+        assert all(operation.end < NEVER for operation in self._operations)
 
-    # what may happen
+    # steps
 
-    @rule(worker=workers, name=names, blob=blobs, opening=st.booleans())
-    def look(self, worker: int, name: RepositoryName, blob: bytes, opening: bool) -> None:
-        """
-        Ask whether a blob is there.
-        """
-        repository = self.crew[worker][0].repository(name)
-        ask = repository.blobs.open if opening else repository.blobs.stat
-        self._begin(ask(Digest.of(blob)), self._operation("look", name, blob))
+    async def _look(self, worker: int) -> None:
+        repository, name = self._repository(worker)
+        ask = self._chance.choice([repository.blobs.open, repository.blobs.stat])
+        await self._begin(lambda: ask(DIGEST), self._operation("look", name, worker))
 
-    @rule(worker=workers, name=names, blob=blobs)
-    def push(self, worker: int, name: RepositoryName, blob: bytes) -> None:
-        """
-        Push a blob.
-        """
-        pushing = deferred(push_blob)(self.crew[worker][0].repository(name), blob)
-        self._begin(pushing, self._operation("add", name, blob))
+    async def _push(self, worker: int) -> None:
+        repository, name = self._repository(worker)
+        operation = self._operation("add", name, worker)
+        await self._begin(lambda: deferred(push_blob)(repository, BLOB), operation)
 
-    @rule(worker=workers, blob=blobs, direction=st.booleans())
-    def mount(self, worker: int, blob: bytes, direction: bool) -> None:
-        """
-        Mount a blob from another repository: where it works, it was there, and is here.
-        """
-        source, name = NAMES if direction else NAMES[::-1]
-        mounting = self.crew[worker][0].repository(name).blobs.mount(Digest.of(blob), source)
-        there = self._operation("look", source, blob)
-        self._begin(mounting, self._operation("add", name, blob), there)
+    async def _mount(self, worker: int) -> None:
+        """Where it works, the blob was there, and is here."""
+        repository, name = self._repository(worker)
+        source = NAMES[1 - NAMES.index(name)]
+        there = self._operation("look", source, worker)
+        here = self._operation("add", name, worker)
+        await self._begin(lambda: repository.blobs.mount(DIGEST, source), here, there)
 
-    @rule(worker=workers, name=names, blob=blobs)
-    def delete(self, worker: int, name: RepositoryName, blob: bytes) -> None:
-        """
-        Delete a blob.
-        """
-        deleting = self.crew[worker][0].repository(name).blobs.delete(Digest.of(blob))
-        self._begin(deleting, self._operation("delete", name, blob))
+    async def _delete(self, worker: int) -> None:
+        repository, name = self._repository(worker)
+        operation = self._operation("delete", name, worker)
+        await self._begin(lambda: repository.blobs.delete(DIGEST), operation)
 
-    @precondition(lambda self: any(driver.held for _, driver in self.crew))
-    @rule(data=st.data())
-    def answer(self, data: st.DataObject) -> None:
-        """
-        Let an answer of the storage come.
-        """
-        waiting = [(driver, index) for _, driver in self.crew for index in range(len(driver.held))]
-        driver, index = data.draw(st.sampled_from(waiting))
-        driver.release(index)
-        self._settle()
+    async def _answer(self, worker: int) -> None:
+        """Let one answer of the storage come."""
+        driver = self._crew[worker][1]
+        if driver.held:
+            driver.release(self._chance.randrange(len(driver.held)))
+            await self._settled()
 
-    def teardown(self) -> None:
-        """
-        Let everything come to its end: then all processes see what is in storage.
-        """
-        for _, driver in self.crew:
-            driver.release_all()
-        self._settle()
-        assert all(operation.end < NEVER for operation in self.operations)
+    async def _finish(self, worker: int) -> None:
+        """Let all answers come that a process waits for, and see what everybody finds then."""
+        driver = self._crew[worker][1]
+        while driver.held:
+            driver.release()
+            await self._settled()
         for name in NAMES:
-            for blob in BLOBS:
-                for index in range(WORKERS):
-                    self.look(index, name, blob, opening=False)
+            for index, (other, holding) in enumerate(self._crew):
+                if not holding.held:
+                    look = self._operation("look", name, index)
+                    stat = partial(other.repository(name).blobs.stat, DIGEST)
+                    await self._begin(stat, look, whole=True)
 
-    # what happened
+    # what happens
 
-    def _operation(self, kind: str, name: str, blob: bytes) -> Operation:
-        self.time += 1
-        operation = Operation(kind, name, blob, self.time)
-        self.operations.append(operation)
+    def _repository(self, worker: int) -> tuple[IRepository, RepositoryName]:
+        name = self._chance.choice([NAMES[0], *NAMES])
+        return self._crew[worker][0].repository(name), name
+
+    def _operation(self, kind: str, name: str, worker: int) -> Operation:
+        self._time += 1
+        operation = Operation(kind, name, worker, self._time)
+        self._operations.append(operation)
         return operation
 
-    def _begin(self, waiting: Deferred[Any], *operations: Operation) -> None:
-        def end(outcome: Any) -> None:
-            self.time += 1
-            unknown = bool(getattr(outcome, "check", lambda _: None)(BlobUnknown))
-            for operation in operations:
-                operation.end = self.time
-                operation.found = operation.worked = not unknown
-            if not unknown and hasattr(outcome, "raiseException"):
-                outcome.raiseException()
+    async def _begin(
+        self,
+        begin: Callable[[], Deferred[Any]],
+        *operations: Operation,
+        whole: bool | None = None,
+    ) -> None:
+        """
+        :param whole: whether it is done now, whole.
+        """
+        driver = self._crew[operations[0].worker][1]
+        driver.holding = not (self._chance.random() < 0.5 if whole is None else whole)
+        begin().addBoth(self._end, operations).addErrback(self._failures.append)
+        await self._settled()
+        driver.holding = True
 
-        outcomes: list[Any] = []
-        waiting.addBoth(end).addErrback(outcomes.append)
-        self._settle()
-        if outcomes:
-            outcomes[0].raiseException()
-
-    def _settle(self) -> None:
-        type(self).settle()
-        for operation in self.operations:
-            if operation.kind == "look" and operation.end < NEVER:
+    def _end(self, outcome: Any, operations: Sequence[Operation]) -> None:
+        if isinstance(outcome, Failure) and not outcome.check(BlobUnknown):
+            outcome.raiseException()
+        self._time += 1
+        for operation in operations:
+            operation.end = self._time
+            operation.there = not isinstance(outcome, Failure)
+        for operation in operations:
+            if operation.kind == "look":
                 self._judge(operation)
+
+    async def _settled(self) -> None:
+        await self._settle()
+        for failure in self._failures:
+            failure.raiseException()
 
     def _judge(self, look: Operation) -> None:
         about = [
             other
-            for other in self.operations
-            if (other.name, other.blob) == (look.name, look.blob) and other.begin < look.end
+            for other in self._operations
+            if other.name == look.name and other.begin < look.end
         ]
         adds = [other for other in about if other.kind == "add"]
         deletes = [other for other in about if other.kind == "delete"]
-        if look.found:
+        if look.there:
             gone = max((d.begin for d in deletes if d.end < look.begin), default=0)
             assert any(add.end > gone for add in adds), ("found after its delete", look, about)
         else:
-            there = max((a.begin for a in adds if a.worked and a.end < look.begin), default=NEVER)
+            there = max((a.begin for a in adds if a.there and a.end < look.begin), default=NEVER)
             assert there == NEVER or any(d.end > there for d in deletes), ("lost", look, about)

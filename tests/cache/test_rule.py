@@ -4,17 +4,18 @@ No cache in memory outlives a delete, whichever worker did it.
 
 from __future__ import annotations
 
-from hypothesis import settings
-from hypothesis.stateful import run_state_machine_as_test
+from collections.abc import Callable
 
-from tests.cache.kit import HoldingDriver, Worker, make_worker, memory_caches
-from tests.cache.rule import WORKERS, DeleteRule
+from twisted.internet.defer import succeed
+
+from tests.cache.kit import HoldingDriver, make_worker, memory_caches
+from tests.cache.rule import WORKERS, Crew, Schedule
 from txregistry.cache.epochs import private_cells
 from txregistry.drivers.base import CheckedDriver
 from txregistry.drivers.inmemory import MemoryDriver
 
 
-def make_crew() -> list[tuple[Worker, HoldingDriver]]:
+def make_crew() -> Crew:
     """
     Workers that share a storage and epochs.
     """
@@ -23,24 +24,15 @@ def make_crew() -> list[tuple[Worker, HoldingDriver]]:
     return [(make_worker(memory_caches(cells), driver), driver) for driver in drivers]
 
 
-class InMemory(DeleteRule):
-    """
-    With a cache in the memory of each.
-    """
-
-    make = staticmethod(make_crew)
-
-
 class RuleTests:
     """
     The rule.
     """
 
-    def test_rule(self) -> None:
+    async def test_rule(self, scale: Callable[[int, int], int]) -> None:
         """
         Whatever happens at the same time, nobody finds what was deleted, and nobody misses what
         is there.
         """
-        run_state_machine_as_test(
-            InMemory, settings=settings(max_examples=200, stateful_step_count=40)
-        )
+        for seed in range(scale(400, 20_000)):
+            await Schedule(make_crew(), lambda: succeed(None), seed).run()
