@@ -115,16 +115,17 @@ class IFileWriter(Interface):
 
     def close() -> Deferred[None]:
         """
-        Make durable what was written, so that a later writer can append to it, and let go of
-        the path.  Readers need not see it yet, but :meth:`IStorageDriver.stat` tells its size.
-        After :meth:`commit` it only lets go.
+        Let go of the path, and keep what was written, so that a later writer can append to it,
+        in another process too.  It need not survive a power cut, and readers need not see it yet,
+        but :meth:`IStorageDriver.stat` tells its size.  After :meth:`commit` it only lets go.
 
         :raises PathNotFound: if the file was deleted meanwhile.
         """
 
     def commit() -> Deferred[None]:
         """
-        Make durable what was written, and let readers see it.
+        Make durable what was written, by this writer and by earlier ones, and let readers see
+        it.
 
         :raises PathNotFound: if the file was deleted meanwhile.
         """
@@ -155,8 +156,12 @@ class IStorageDriver(Interface):
         :raises PathNotFound: if there is no such file.
         """
 
-    def put_content(path: str, content: bytes) -> Deferred[None]:
-        """Write a small file whole, in place of what was there."""
+    def put_content(path: str, content: bytes, durable: bool = True) -> Deferred[None]:
+        """
+        Write a small file whole, in place of what was there.
+
+        :param durable: whether it must survive a power cut; if not, the end of the process.
+        """
 
     def reader(path: str, offset: int = 0) -> Deferred[IFileReader]:
         """
@@ -204,10 +209,11 @@ class IStorageDriver(Interface):
         :raises PathNotFound: if there is no such file.
         """
 
-    def delete(path: str) -> Deferred[None]:
+    def delete(path: str, durable: bool = True) -> Deferred[None]:
         """
         Remove a path and all below it.
 
+        :param durable: whether it must stay removed after a power cut.
         :raises PathNotFound: if nothing is there.
         """
 

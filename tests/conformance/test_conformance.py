@@ -146,7 +146,8 @@ def test_conformance(
     assert (results / "junit.xml").exists(), said
 
     outcome = Outcome.read(results)
-    figure(f"OCI conformance, workers: {workers}", f"{outcome.passed} of {outcome.count('tests')} pass")
+    passed = f"{outcome.passed} of {outcome.count('tests')} pass"
+    figure(f"OCI conformance, workers: {workers}", passed)
     assert outcome.passed == outcome.count("tests"), outcome.complaints()
     assert outcome.passed > 900, "some of the program's tests didn't run"
     by_name = {**outcome.summary["apis"], **outcome.summary["data"]}

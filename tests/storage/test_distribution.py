@@ -102,7 +102,7 @@ class HashStatesTests:
 
     async def test_ours(self, peer: Distribution, client: Client, repository: IRepository) -> None:
         """
-        distribution goes on with what was saved here.
+        distribution goes on with what was stored here.
         """
         upload = await repository.uploads.start()
         await upload.append(GivenStream(NOISE[:WORTH_SAVING]))

@@ -44,6 +44,10 @@ class PathsTests:
             (paths.upload_data(NAME, "id"), "repositories/a/b-c/_uploads/id/data"),
             (paths.upload_started_at(NAME, "id"), "repositories/a/b-c/_uploads/id/startedat"),
             (
+                paths.upload_running_hash(NAME, "id", "sha256"),
+                "repositories/a/b-c/_uploads/id/running/sha256",
+            ),
+            (
                 paths.upload_hash_state(NAME, "id", "sha256", 12),
                 "repositories/a/b-c/_uploads/id/hashstates/sha256/12",
             ),

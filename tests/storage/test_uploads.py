@@ -12,6 +12,7 @@ from twisted.internet.defer import CancelledError
 from zope.interface.verify import verifyObject
 
 from tests.storage.kit import NAME, Shop, files, fires, open_shop, pieces, read_blob
+from txregistry.deferreds import InlineThreads
 from txregistry.drivers.base import CheckedDriver
 from txregistry.drivers.inmemory import MemoryDriver
 from txregistry.errors import (
@@ -27,9 +28,11 @@ from txregistry.errors import (
     UploadBusy,
 )
 from txregistry.interfaces import IRepository, IUpload, IUploads
+from txregistry.model.access import Requester
 from txregistry.model.byte_range import ContentRange
 from txregistry.model.digest import HEX_LENGTHS, Digest
 from txregistry.storage import hashing, hashstates, paths
+from txregistry.storage.registry import Registry
 from txregistry.testing.streams import ComingStream, GivenStream
 
 KIB = 1024
@@ -657,19 +660,31 @@ class HashTests:
         """Its driver shows nothing of a file before it is committed."""
         return open_shop(driver=CheckedDriver(MemoryDriver()))
 
-    def state(self, upload: IUpload, offset: int, algorithm: str = "sha256") -> str:
+    @pytest.fixture
+    def repository(self, shop: Shop) -> IRepository:
+        """A repository of a machine that has a name for its boot."""
+        return self.after(shop, "this boot")
+
+    def after(self, shop: Shop, boot: str) -> IRepository:
+        """:return: the repository after the machine has started."""
+        registry = Registry(shop.driver, InlineThreads(), lambda: shop.time[0], boot=boot)
+        return registry.repository(NAME, Requester())
+
+    def state(self, upload: IUpload, algorithm: str = "sha256") -> str:
         """:return: where a state is."""
-        return paths.upload_hash_state(NAME, upload.id, algorithm, offset)
+        return paths.upload_running_hash(NAME, upload.id, algorithm)
 
     async def test_saved(self, shop: Shop, repository: IRepository) -> None:
         """
-        The state is beside the upload after each piece, in distribution's form, and used.
+        The state is beside the upload after each piece, and used.
         """
         upload = await repository.uploads.start()
         await upload.append(GivenStream(BODY))
         expected = hashing.new("sha256")
         expected.update(BODY)
-        assert await shop.driver.get_content(self.state(upload, 10)) == expected.save()
+        assert await shop.driver.get_content(self.state(upload)) == b"this boot\n" + (
+            expected.save() or b""
+        )
         upload = await repository.uploads.resume(upload.id)
         await upload.append(GivenStream(b"abc"))
         shop.driver.calls.clear()
@@ -684,7 +699,8 @@ class HashTests:
         """
         upload = await repository.uploads.start("sha512")
         await upload.append(GivenStream(BODY))
-        assert len(await shop.driver.get_content(self.state(upload, 10, "sha512"))) == 204
+        saved = await shop.driver.get_content(self.state(upload, "sha512"))
+        assert len(saved.removeprefix(b"this boot\n")) == 204
         shop.driver.calls.clear()
         await upload.commit(Digest.of(BODY, "sha512"))
         assert shop.driver.count("reader") == 0
@@ -695,7 +711,7 @@ class HashTests:
         """
         upload = await repository.uploads.start()
         await upload.append(GivenStream(BODY))
-        await shop.driver.delete(self.state(upload, 10))
+        await shop.driver.delete(self.state(upload))
         await upload.append(GivenStream(b"abc"))
         shop.driver.calls.clear()
         await upload.commit(Digest.of(BODY + b"abcdef"), GivenStream(b"def"))
@@ -708,7 +724,7 @@ class HashTests:
         """
         upload = await repository.uploads.start()
         await upload.append(GivenStream(BODY))
-        await shop.driver.put_content(self.state(upload, 10), garbage)
+        await shop.driver.put_content(self.state(upload), b"this boot\n" + garbage)
         await upload.commit(Digest.of(BODY + b"a"), GivenStream(b"a"))
 
     async def test_wrong(self, shop: Shop, repository: IRepository) -> None:
@@ -719,8 +735,36 @@ class HashTests:
         await upload.append(GivenStream(BODY))
         other = hashing.new("sha256")
         other.update(b"9876543210")
-        await shop.driver.put_content(self.state(upload, 10), other.save() or b"")
+        wrong = b"this boot\n" + (other.save() or b"")
+        await shop.driver.put_content(self.state(upload), wrong)
         await upload.commit(Digest.of(BODY + b"a"), GivenStream(b"a"))
+
+    async def test_another_boot(self, shop: Shop, repository: IRepository) -> None:
+        """
+        After the machine has started again a state counts no more: what was hashed may be lost.
+        """
+        upload = await repository.uploads.start()
+        await upload.append(GivenStream(BODY))
+        again = await self.after(shop, "another boot").uploads.resume(upload.id)
+        shop.driver.calls.clear()
+        await again.commit(Digest.of(BODY + b"a"), GivenStream(b"a"))
+        assert shop.driver.count("reader") == 1
+
+    async def test_theirs(self, shop: Shop, repository: IRepository) -> None:
+        """
+        A state that distribution left is used, after whatever boot.
+        """
+        upload = await repository.uploads.start()
+        await upload.append(GivenStream(BODY))
+        _, _, state = (await shop.driver.get_content(self.state(upload))).partition(b"\n")
+        await shop.driver.delete(self.state(upload))
+        await shop.driver.put_content(
+            paths.upload_hash_state(NAME, upload.id, "sha256", len(BODY)), state
+        )
+        again = await self.after(shop, "another boot").uploads.resume(upload.id)
+        shop.driver.calls.clear()
+        await again.commit(Digest.of(BODY + b"a"), GivenStream(b"a"))
+        assert shop.driver.count("reader") == 0
 
     async def test_wrong_digest(self, shop: Shop, repository: IRepository) -> None:
         """

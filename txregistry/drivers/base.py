@@ -100,9 +100,9 @@ class CheckedDriver:
             return await self._driver.get_content(check_path(path))
 
     @deferred
-    async def put_content(self, path: str, content: bytes) -> None:
+    async def put_content(self, path: str, content: bytes, durable: bool = True) -> None:
         with self._doing("PutContent"):
-            await self._driver.put_content(check_path(path), content)
+            await self._driver.put_content(check_path(path), content, durable)
 
     @deferred
     async def reader(self, path: str, offset: int = 0) -> IFileReader:
@@ -138,9 +138,9 @@ class CheckedDriver:
             await self._driver.settle(check_path(path))
 
     @deferred
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str, durable: bool = True) -> None:
         with self._doing("Delete"):
-            await self._driver.delete(check_path(path))
+            await self._driver.delete(check_path(path), durable)
 
     @deferred
     async def walk(

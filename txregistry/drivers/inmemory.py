@@ -67,7 +67,7 @@ class MemoryDriver:
         return self._file(path).content
 
     @deferred
-    async def put_content(self, path: str, content: bytes) -> None:
+    async def put_content(self, path: str, content: bytes, durable: bool = True) -> None:
         self._put(path, bytes(content))
 
     @deferred
@@ -116,7 +116,7 @@ class MemoryDriver:
         self._file(path)  # of all that is here, nothing survives
 
     @deferred
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str, durable: bool = True) -> None:
         unfinished = [
             other for other in self._unfinished if other == path or other.startswith(f"{path}/")
         ]

@@ -39,8 +39,8 @@ class DriverWrapper:
     def get_content(self, path: str) -> Deferred[bytes]:
         return self.driver.get_content(path)
 
-    def put_content(self, path: str, content: bytes) -> Deferred[None]:
-        return self.driver.put_content(path, content)
+    def put_content(self, path: str, content: bytes, durable: bool = True) -> Deferred[None]:
+        return self.driver.put_content(path, content, durable)
 
     def reader(self, path: str, offset: int = 0) -> Deferred[IFileReader]:
         return self.driver.reader(path, offset)
@@ -60,8 +60,8 @@ class DriverWrapper:
     def settle(self, path: str) -> Deferred[None]:
         return self.driver.settle(path)
 
-    def delete(self, path: str) -> Deferred[None]:
-        return self.driver.delete(path)
+    def delete(self, path: str, durable: bool = True) -> Deferred[None]:
+        return self.driver.delete(path, durable)
 
     def walk(
         self, path: str, visit: Callable[[FileInfo], Walk | None], start_after: str = ""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from txregistry import factories
@@ -88,7 +89,12 @@ def build_registry(
     :raises ConfigurationError: if there is no such middleware, or its options are wrong.
     """
     stored = Registry(
-        driver, Threads(reactor, reactor.getThreadPool()), utc, _validation(configuration), locks
+        driver,
+        Threads(reactor, reactor.getThreadPool()),
+        utc,
+        _validation(configuration),
+        locks,
+        boot_id(),
     )
     registry: IRegistry = stored
     if caches is not None:
@@ -105,6 +111,14 @@ def build_registry(
         for middleware in _enabled(configuration.middleware.repository)
     ]
     return WrappingRegistry(registry, wrappers) if wrappers else registry
+
+
+def boot_id(path: str = "/proc/sys/kernel/random/boot_id") -> str:
+    """:return: another text each time the machine has started; ``""`` where nobody knows one."""
+    try:
+        return Path(path).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def _enabled(middlewares: Sequence[Middleware]) -> list[Middleware]:

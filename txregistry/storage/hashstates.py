@@ -1,7 +1,7 @@
 """
 The hash of what an upload has so far, kept beside it.
 
-``distribution`` keeps it in the same files, and each goes on with what the other left.
+In the format of ``distribution``, whose own files are read too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from txregistry.storage.receiving import Receiver, hash_file
 _log = Logger()
 
 WORTH_SAVING: Final = 4 * 1024 * 1024
-"""Hashing fewer bytes again takes less time than writing down a hash so that it is durable."""
+"""Hashing fewer bytes again costs about as much as writing down their hash and finding it."""
 
 
 @frozen
@@ -63,21 +63,38 @@ class HashStates:
                 # A driver need not show all bytes before it is asked to commit them.
                 receiver.hash = running if running.length == size else None
             elif hashing.can_load(algorithm):
-                state = await driver.get_content(self._path(algorithm, size))
-                receiver.hash = hashing.load(algorithm, state, size)
+                receiver.hash = await self._load(algorithm, size)
                 receiver.resumed = True
+
+    async def _load(self, algorithm: str, size: int) -> RunningHash | None:
+        """
+        :return: the hash of the first ``size`` bytes, if it is ours and of this boot, or
+            distribution's, which syncs data before its hash.
+        :raises PathNotFound: if there is none.
+        """
+        driver = self._parts.driver
+        with suppress(PathNotFound):
+            saved = await driver.get_content(self._ours(algorithm))
+            boot, _, state = saved.partition(b"\n")
+            running = hashing.load(algorithm, state, size)
+            if running is not None and boot == self._parts.boot:
+                return running
+        theirs = paths.upload_hash_state(self._name, self._id, algorithm, size)
+        return hashing.load(algorithm, await driver.get_content(theirs), size)
 
     async def save(self, running: RunningHash, algorithm: str) -> None:
         """
-        Keep a hash, if that is worth it.  What was hashed is durable already: were it the other
-        way round, a crash could leave the hash of bytes that are lost, and it could be taken
-        for that of others later.
+        Keep a hash, if that is worth it.
+
+        What was hashed is not durable, so a power cut could leave the hash of bytes that are
+        lost.  That is why it counts only until the machine starts again.
         """
         state = running.save()
         if state is None or running.length < WORTH_SAVING:
             return
+        saved = b"\n".join((self._parts.boot, state))
         try:
-            await self._parts.driver.put_content(self._path(algorithm, running.length), state)
+            await self._parts.driver.put_content(self._ours(algorithm), saved, durable=False)
         except DriverError:
             _log.failure("upload {id}: its hash could not be saved", id=self._id)
 
@@ -88,9 +105,15 @@ class HashStates:
 
         :param size: how much the upload had when it was opened last.
         """
-        if size >= WORTH_SAVING:
+        if size < WORTH_SAVING:
+            return
+        # Distribution's would outlive a power cut; ours, which it doesn't, need not be synced.
+        for directory, durable in (
+            (paths.upload_hash_states(self._name, self._id), True),
+            (paths.upload_running_hashes(self._name, self._id), False),
+        ):
             with suppress(PathNotFound):
-                await self._parts.driver.delete(paths.upload_hash_states(self._name, self._id))
+                await self._parts.driver.delete(directory, durable)
 
-    def _path(self, algorithm: str, offset: int) -> str:
-        return paths.upload_hash_state(self._name, self._id, algorithm, offset)
+    def _ours(self, algorithm: str) -> str:
+        return paths.upload_running_hash(self._name, self._id, algorithm)

@@ -28,6 +28,7 @@ class Parts:
     :param locks: what keeps apart changes of the same thing.
     :param now: tells the time of day, in UTC.
     :param validation: what a pushed manifest must fulfil.
+    :param boot: is another one after the machine has started again.
     """
 
     driver: IStorageDriver
@@ -35,6 +36,7 @@ class Parts:
     locks: ILocks
     now: Callable[[], datetime]
     validation: Validation
+    boot: bytes
     links: Links
     contents: Contents
     holders: Holders

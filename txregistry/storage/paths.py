@@ -120,6 +120,16 @@ def upload_hash_state(name: RepositoryName, id: str, algorithm: str, offset: int
     return f"{upload_hash_states(name, id)}/{algorithm}/{offset}"
 
 
+def upload_running_hash(name: RepositoryName, id: str, algorithm: str) -> str:
+    """:return: the file of the running hash after all bytes that there are, as we keep it."""
+    return f"{upload_running_hashes(name, id)}/{algorithm}"
+
+
+def upload_running_hashes(name: RepositoryName, id: str) -> str:
+    """:return: the directory of the running hashes that we keep, one file per algorithm."""
+    return f"{upload(name, id)}/running"
+
+
 def referrers(name: RepositoryName, subject: Digest) -> str:
     """:return: the directory of the manifests that refer to a subject, one per algorithm."""
     return f"{REPOSITORIES}/{name}/_referrers/{subject.algorithm}/{subject.hex}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
+from uuid import uuid4
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
@@ -38,6 +39,8 @@ class Registry:
     :param validation: what a pushed manifest must fulfil.
     :param locks: what keeps apart changes of the same thing; by default only those of this
         object.
+    :param boot: is another one after the machine has started again; by default only this object
+        goes on with hashes that it saved.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Registry:
         now: Callable[[], datetime],
         validation: Validation | None = None,
         locks: ILocks | None = None,
+        boot: str = "",
     ) -> None:
         locks = locks or Locks()
         self._parts: Final = Parts(
@@ -55,6 +59,7 @@ class Registry:
             locks=locks,
             now=now,
             validation=validation or Validation(),
+            boot=(boot or str(uuid4())).encode("ascii"),
             links=Links(driver),
             contents=Contents(driver, locks),
             holders=Holders(),

@@ -148,7 +148,7 @@ class Upload:
 
     @deferred
     async def _close(self, receiver: Receiver) -> None:
-        """Make durable what came, and then its hash."""
+        """Keep what came, and then its hash."""
         before, writer = self.size, receiver.writer
         try:
             await writer.close()
@@ -207,7 +207,7 @@ class Upload:
         writer = await self._writer()
         try:
             with suppress(PathNotFound):
-                await self._parts.driver.delete(paths.upload(self._name, self.id))
+                await self._parts.driver.delete(paths.upload(self._name, self.id), durable=False)
         finally:
             await writer.cancel()
 
@@ -215,7 +215,7 @@ class Upload:
     async def _remove(self) -> None:
         """Remove what is left; if that fails, purging will do it."""
         try:
-            await self._parts.driver.delete(paths.upload(self._name, self.id))
+            await self._parts.driver.delete(paths.upload(self._name, self.id), durable=False)
         except PathNotFound:
             pass
         except DriverError:

@@ -47,10 +47,10 @@ class Uploads:
         try:
             with telling_full():
                 files = self._first_files(upload_id, algorithm)
-                await all_of(*(put(path, content) for path, content in files.items()))
+                await all_of(*(put(path, files[path], durable=False) for path in files))
         except BaseException:
             with suppress(DriverError):
-                await self._parts.driver.delete(paths.upload(self._name, upload_id))
+                await self._parts.driver.delete(paths.upload(self._name, upload_id), durable=False)
             raise
         return self._upload(upload_id, 0)
 

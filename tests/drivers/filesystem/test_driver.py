@@ -196,19 +196,30 @@ class DurableTests:
         assert synced == ["/a/b/link.tmp", "/a/b"]
 
     async def test_write(self, driver: IStorageDriver, synced: list[str]) -> None:
-        """The file, its name and the directories on the way to it; the file again and again."""
-        writer = await driver.writer("/a/data")
-        await writer.write(b"x")
-        await writer.close()
-        assert synced == ["/a/data", "/", "/a"]
-        for end in ("close", "commit"):
-            synced.clear()
+        """Nothing before a commit; then the file, its name, and the directories on the way."""
+        for _ in range(2):
             writer = await driver.writer("/a/data", append=True)
             await writer.write(b"x")
-            await getattr(writer, end)()
-            assert synced == ["/a/data"]
+            await writer.close()
+        assert synced == []
+        writer = await driver.writer("/a/data", append=True)
+        await writer.commit()
+        assert synced == ["/a/data", "/", "/a"]
+        await writer.close()
+        synced.clear()
+        writer = await driver.writer("/a/data", append=True)
+        await writer.write(b"x")
+        await writer.commit()
         await writer.close()
         assert synced == ["/a/data"]
+
+    async def test_not_wanted(self, driver: IStorageDriver, synced: list[str]) -> None:
+        """Nothing, where nobody wants it to be durable."""
+        await driver.put_content("/a/file", b"x", durable=False)
+        assert await driver.get_content("/a/file") == b"x"
+        await driver.delete("/a/file", durable=False)
+        await driver.delete("/a", durable=False)
+        assert synced == []
 
     async def test_cancel(self, driver: IStorageDriver, synced: list[str]) -> None:
         """That the file is gone."""

@@ -95,8 +95,8 @@ class FilesystemDriver:
             small = _size(file) <= _SMALL
             return await (self._quick if small else self._threads).run(file.read)
 
-    def put_content(self, path: str, content: bytes) -> Deferred[None]:
-        return self._threads.run(self._put, path, content)
+    def put_content(self, path: str, content: bytes, durable: bool = True) -> Deferred[None]:
+        return self._threads.run(self._put, path, content, durable)
 
     @deferred
     async def reader(self, path: str, offset: int = 0) -> IFileReader:
@@ -122,8 +122,8 @@ class FilesystemDriver:
     def settle(self, path: str) -> Deferred[None]:
         return self._threads.run(self._settle, path)
 
-    def delete(self, path: str) -> Deferred[None]:
-        return self._threads.run(self._delete, path)
+    def delete(self, path: str, durable: bool = True) -> Deferred[None]:
+        return self._threads.run(self._delete, path, durable)
 
     def walk(
         self, path: str, visit: Callable[[FileInfo], Walk | None], start_after: str = ""
@@ -147,12 +147,13 @@ class FilesystemDriver:
     def _open(self, path: str) -> Deferred[FileIO]:
         return opened(self._quick, open_file, path, self._local(path))
 
-    def _put(self, path: str, content: bytes) -> None:
+    def _put(self, path: str, content: bytes, durable: bool) -> None:
         final = self._local(path)
         with failures.making(path):
-            self._names.with_directory(final, lambda: _replace(final, content))
-            self._names.settle(os.path.dirname(final))
-            sync_directory(os.path.dirname(final))
+            self._names.with_directory(final, lambda: _replace(final, content, durable))
+            if durable:
+                self._names.settle(os.path.dirname(final))
+                sync_directory(os.path.dirname(final))
 
     def _list(self, path: str) -> Sequence[str]:
         with failures.existing(path):
@@ -184,7 +185,7 @@ class FilesystemDriver:
             elif not os.path.exists(local_path):
                 raise PathNotFound(path)
 
-    def _delete(self, path: str) -> None:
+    def _delete(self, path: str, durable: bool) -> None:
         local_path = self._local(path)
         with failures.existing(path):
             try:
@@ -193,7 +194,8 @@ class FilesystemDriver:
             except IsADirectoryError:
                 remains = hidden.hidden_directory(local_path)
                 os.rename(local_path, remains)
-            sync_directory(os.path.dirname(local_path))
+            if durable:
+                sync_directory(os.path.dirname(local_path))
             if remains is not None:
                 hidden.remove(remains)
 
@@ -202,13 +204,18 @@ def _size(file: FileIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _replace(path: str, content: bytes) -> None:
-    """Write a file whole, in place of what was there; it is not durable under its name yet."""
+def _replace(path: str, content: bytes, durable: bool) -> None:
+    """
+    Write a file whole, in place of what was there.  Its name is not durable yet.
+
+    :param durable: whether its bytes are to be.
+    """
     whole = hidden.hidden_file(path)
     try:
         with FileIO(whole, "x") as file:
             write_all(file, content)
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.rename(whole, path)
     except BaseException:
         with suppress(OSError):

@@ -145,7 +145,7 @@ class FileWriter:
     def _close(self) -> None:
         with failures.making(self._path), self._file:
             if not self._committed:
-                self._settle()
+                self._check_there()
 
     def _commit(self) -> None:
         # The lock stays until the file is closed: whoever commits can move the file away
@@ -163,6 +163,9 @@ class FileWriter:
     def _settle(self) -> None:
         os.fsync(self._file.fileno())
         self._names.settle(self._local_path)
+        self._check_there()
+
+    def _check_there(self) -> None:
         if not _is_at(self._file, self._local_path):
             # Deleted under the writer: what he wrote is nowhere, and he must not think it is.
             raise PathNotFound(self._path)

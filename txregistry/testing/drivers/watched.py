@@ -82,8 +82,10 @@ class WatchedDriver(DriverWrapper):
         return await self.note("get_content", path, lambda: self.driver.get_content(path))
 
     @deferred
-    async def put_content(self, path: str, content: bytes) -> None:
-        await self.note("put_content", path, lambda: self.driver.put_content(path, content))
+    async def put_content(self, path: str, content: bytes, durable: bool = True) -> None:
+        await self.note(
+            "put_content", path, lambda: self.driver.put_content(path, content, durable)
+        )
 
     @deferred
     async def reader(self, path: str, offset: int = 0) -> IFileReader:
@@ -112,8 +114,8 @@ class WatchedDriver(DriverWrapper):
         await self.note("settle", path, lambda: self.driver.settle(path))
 
     @deferred
-    async def delete(self, path: str) -> None:
-        await self.note("delete", path, lambda: self.driver.delete(path))
+    async def delete(self, path: str, durable: bool = True) -> None:
+        await self.note("delete", path, lambda: self.driver.delete(path, durable))
 
     @deferred
     async def walk(

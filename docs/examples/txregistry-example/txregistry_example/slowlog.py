@@ -39,8 +39,8 @@ class SlowLogDriver(DriverWrapper):
     def get_content(self, path: str) -> Deferred[bytes]:
         return self._timed("get_content", path, super().get_content(path))
 
-    def put_content(self, path: str, content: bytes) -> Deferred[None]:
-        return self._timed("put_content", path, super().put_content(path, content))
+    def put_content(self, path: str, content: bytes, durable: bool = True) -> Deferred[None]:
+        return self._timed("put_content", path, super().put_content(path, content, durable))
 
     def stat(self, path: str) -> Deferred[FileInfo]:
         return self._timed("stat", path, super().stat(path))
@@ -51,8 +51,8 @@ class SlowLogDriver(DriverWrapper):
     def move(self, source: str, destination: str) -> Deferred[None]:
         return self._timed("move", source, super().move(source, destination))
 
-    def delete(self, path: str) -> Deferred[None]:
-        return self._timed("delete", path, super().delete(path))
+    def delete(self, path: str, durable: bool = True) -> Deferred[None]:
+        return self._timed("delete", path, super().delete(path, durable))
 
     def _timed(self, operation: str, path: str, outcome: Deferred[T]) -> Deferred[T]:
         started = self._clock.seconds()

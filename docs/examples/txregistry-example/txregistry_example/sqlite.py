@@ -47,7 +47,7 @@ class SqliteDriver:
     def get_content(self, path: str) -> Deferred[bytes]:
         return self._threads.run(self._database.get, path)
 
-    def put_content(self, path: str, content: bytes) -> Deferred[None]:
+    def put_content(self, path: str, content: bytes, durable: bool = True) -> Deferred[None]:
         return self._threads.run(self._database.put, path, content)
 
     @deferred
@@ -81,7 +81,7 @@ class SqliteDriver:
     async def settle(self, path: str) -> None:
         await self.stat(path)  # what can be seen has been committed
 
-    def delete(self, path: str) -> Deferred[None]:
+    def delete(self, path: str, durable: bool = True) -> Deferred[None]:
         return self._threads.run(self._database.delete, path)
 
     def walk(
