@@ -81,7 +81,8 @@ format: $(DEVELOPMENT)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: components
+bench: $(DEVELOPMENT)
+	@$(BIN)/python -m tests.components.install cc nginx docker-registry registry
 	$(BIN)/python -m benchmarks $(ARGS)
 
 docs: $(DEVELOPMENT)

@@ -85,7 +85,7 @@ class SlowOthers(Workload):
 OTHERS: list[Workload] = [
     SlowOthers(
         name="slow-others",
-        title="HEAD, 99th percentile, beside 4 pushes of 1 GiB and 64 slow readers",
+        title="HEAD among slow others, 99th percentile",
         limit={"txregistry": 20.0},
     ),
 ]

@@ -4,11 +4,13 @@ The tables that are printed, and that the documentation shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from benchmarks.results import Outcome, Results
 
 OURS = "txregistry"
+#: Ours in other settings have rows of their own, in which they stand where ours does.
+VARIANTS = {OURS: "", "txregistry-1": ", 1 worker", "txregistry-nocache": ", no cache"}
 NOTHING = "-"
 NOT_REACHED = "!"
 
@@ -36,14 +38,16 @@ def duration(seconds: float) -> str:
     return f"{figure(seconds / 1e-6)} us"
 
 
-def ratio(outcome: Outcome, other: str) -> str:
+def ratio(outcome: Outcome, ours: str, other: str) -> str:
     """
     How many times better ours is, and a mark if it must be more.
+
+    :param ours: one of :data:`VARIANTS`.
     """
-    value = outcome.ratio(OURS, other)
+    value = outcome.ratio(ours, other)
     if value is None:
         return NOTHING
-    missed = value < outcome.required.get(other, 0)
+    missed = ours == OURS and value < outcome.required.get(other, 0)
     return f"{value:.2f} x{f' {NOT_REACHED}' if missed else ''}"
 
 
@@ -58,42 +62,57 @@ def measured(outcome: Outcome, target: str) -> str:
     return f"{text} {NOT_REACHED}" if missed else text
 
 
-def wanted(outcome: Outcome) -> str:
+def wanted(outcome: Outcome, ours: str) -> str:
     """
     What ours must reach.
     """
-    ratios = [f"{times:g} x {name}" for name, times in outcome.required.items()]
-    limits = [f"{name}: {limit:g} {outcome.unit}" for name, limit in outcome.limit.items()]
+    required = outcome.required if ours == OURS else {}
+    ratios = [f"{times:g} x {name}" for name, times in required.items()]
+    limits = [f"{outcome.limit[ours]:g} {outcome.unit}"] if ours in outcome.limit else []
     return ", ".join([*ratios, *limits]) or NOTHING
+
+
+def _others(results: Results) -> list[str]:
+    return [name for name in results.targets if name not in VARIANTS]
+
+
+def _rows(results: Results) -> Iterator[tuple[str, Outcome, str]]:
+    """The title of each row, what it is about, and which of ours."""
+    for outcome in results.outcomes:
+        known = {*outcome.rounds, *outcome.failures}
+        for ours in [name for name in VARIANTS if name in known] or [OURS]:
+            yield outcome.title + VARIANTS[ours], outcome, ours
 
 
 def main_table(results: Results) -> Table:
     """
     Medians and ratios, with a head.
     """
-    names = list(results.targets)
-    head = ["workload", "unit", *names, "to distribution", "to nginx", "wanted"]
+    others = _others(results)
+    head = ["workload", "unit", OURS, *others, "to distribution", "to nginx", "wanted"]
     body = [
         [
-            outcome.title,
+            title,
             outcome.unit,
-            *(measured(outcome, name) for name in names),
-            ratio(outcome, "distribution"),
-            ratio(outcome, "nginx"),
-            wanted(outcome),
+            *(measured(outcome, name) for name in (ours, *others)),
+            ratio(outcome, ours, "distribution"),
+            ratio(outcome, ours, "nginx"),
+            wanted(outcome, ours),
         ]
-        for outcome in results.outcomes
+        for title, outcome, ours in _rows(results)
     ]
     return [head, *body]
 
 
 def _details(results: Results, cell: Callable[[Outcome, str], str]) -> Table:
-    names = list(results.targets)
-    body = [
-        [outcome.title, *(cell(outcome, n) if outcome.rounds.get(n) else NOTHING for n in names)]
-        for outcome in results.outcomes
-    ]
-    return [["workload", *names], *body]
+    others = _others(results)
+    body: Table = []
+    for title, outcome, ours in _rows(results):
+        names = (ours, *others)
+        cells = [cell(outcome, name) if outcome.rounds.get(name) else NOTHING for name in names]
+        if any(text != NOTHING for text in cells):
+            body.append([title, *cells])
+    return [["workload", OURS, *others], *body]
 
 
 def cpu_table(results: Results) -> Table:

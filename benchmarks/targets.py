@@ -97,7 +97,7 @@ def _told(program: str | None, *arguments: str) -> str:
     if program is None:
         return "none"
     done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
-    found = re.search(r"\d+\.\d+[\w.+~-]*", (done.stdout + done.stderr).replace("\n", " "))
+    found = re.search(r"\d+\.\d+[\w.~-]*", (done.stdout + done.stderr).replace("\n", " "))
     return found[0] if found else "unknown"
 
 

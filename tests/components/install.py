@@ -5,6 +5,8 @@ Debian's packages are installed where it runs as root on a Debian; what is writt
 into ``.components/bin`` where there is a Go that is new enough.  What can't be had stays missing:
 that is said, and is no error.  Nothing is done, quickly, when all is there.
 
+``python -m tests.components.install NAMES`` gets only those that are named.
+
 ``python -m tests.components.install --required`` gets nothing, and prints the names of those that
 can be had on this machine.
 """
@@ -202,7 +204,8 @@ def main(arguments: Sequence[str]) -> int:
     if "--required" in arguments:
         sys.stdout.write(",".join(component.name for component in obtainable()) + "\n")
         return 0
-    wanted = [component for component in components().values() if not component.is_current()]
+    named = [components()[name] for name in arguments] or components().values()
+    wanted = [component for component in named if not component.is_current()]
     install_packages(component for component in wanted if component.apt)
     build(component for component in wanted if component.go)
     here = [component.name for component in components().values() if component.path()]
