@@ -207,7 +207,9 @@ class Connections:
 
     @deferred
     async def stop(self) -> None:
-        """Close all connections, whatever is still waited for."""
+        """Close all connections, whatever is still waited for.  May be called twice."""
+        if self._trouble == _STOPPED:
+            return
         self._trouble = _STOPPED
         for connection in list(self._factory.pool):
             connection.transport.abortConnection()
