@@ -200,12 +200,12 @@ class AllOrNothingTests:
         after.push(served, "a")
         original = failing.put_content
 
-        def put_content(path: str, content: bytes) -> Deferred[None]:
+        def put_content(path: str, content: bytes, durable: bool = True) -> Deferred[None]:
             # Once only: what puts things back must be able to.
             if path.endswith(f"/tags/{bad}/current/link"):
                 monkeypatch.setattr(failing, "put_content", original)
                 return fail(StorageFailure(path, "reason"))
-            return original(path, content)
+            return original(path, content, durable)
 
         monkeypatch.setattr(failing, "put_content", put_content)
         target = f"{after.digest}?tag=new&tag=old&tag=zzz"
