@@ -4,8 +4,10 @@ How the package waits.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from threading import get_ident
+from weakref import ref
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred, succeed
@@ -133,6 +135,34 @@ class ThreadsTests:
         with pytest.raises(ZeroDivisionError):
             await threads.run(lambda: 1 // 0)
         await deferLater(reactor, 0, lambda: None)
+
+    async def test_failure_keeps_nothing(self) -> None:
+        """What a call that failed had worked on is gone with its failure, uncollected."""
+        from twisted.internet import reactor
+
+        class Work:
+            """Something large."""
+
+        left: list[ref[Work]] = []
+
+        def fail() -> None:
+            work = Work()
+            left.append(ref(work))
+            raise KeyError
+
+        threads = Threads(reactor, reactor.getThreadPool())  # type: ignore[arg-type, attr-defined]
+        results: list[object] = []
+        gc.disable()
+        try:
+            failing = threads.run(fail)
+            failing.addErrback(lambda failure: results.append(failure.type))
+            while not results:
+                await deferLater(reactor, 0.001, lambda: None)
+            del failing
+            assert results == [KeyError]
+            assert left[0]() is None
+        finally:
+            gc.enable()
 
     @pytest.mark.parametrize("function", [lambda: 7])
     def test_inline(self, function: Callable[[], int]) -> None:

@@ -176,10 +176,17 @@ class Threads:
         """
         outcome: Deferred[T] = Deferred()
 
-        def done(success: bool, result: Any) -> None:
-            self._reactor.callFromThread(outcome.callback if success else outcome.errback, result)
+        def call() -> None:
+            # Not callInThreadWithCallback: the Failure that it makes is in its own traceback, and
+            # so lives, with all that the call worked on, until the garbage collector comes by.
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the outcome
+                self._reactor.callFromThread(outcome.errback, error)
+            else:
+                self._reactor.callFromThread(outcome.callback, result)
 
-        self._pool.callInThreadWithCallback(done, function, *args, **kwargs)
+        self._pool.callInThread(call)
         return shielded(outcome)
 
 

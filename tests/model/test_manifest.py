@@ -16,6 +16,7 @@ from txregistry.model import media_types
 from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import Digest
 from txregistry.model.manifest import (
+    MOST_VALUES,
     Manifest,
     Platform,
     parse_manifest,
@@ -267,6 +268,23 @@ class ParseManifestTests:
         with pytest.raises(ManifestInvalid) as caught:
             parse_manifest("", payload)
         assert len(str(caught.value)) < 1000
+
+    @pytest.mark.parametrize("value", [b"[]", b"{}", b"0", b'"\\\\"'])
+    def test_too_many_values(self, value: bytes) -> None:
+        """
+        A document of very many small values is refused before it is parsed.
+        """
+        payload = b'{"x": [' + b",".join([value] * (MOST_VALUES + 1)) + b"]}"
+        with pytest.raises(ManifestInvalid, match="more than"):
+            parse_manifest("", payload)
+
+    def test_long_text(self) -> None:
+        """
+        What looks like many values in a text is one.
+        """
+        text = ',[{\\"' * MOST_VALUES
+        manifest = parsed({**IMAGE, "annotations": {"text": text}})
+        assert manifest.annotations == {"text": text}
 
     @given(payload=st.binary(), content_type=content_types)
     def test_any_bytes(self, payload: bytes, content_type: str) -> None:

@@ -8,6 +8,7 @@ All pure: bytes in, a value or :class:`~txregistry.errors.ManifestInvalid` out. 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
@@ -19,6 +20,14 @@ from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import Digest
 
 Json = dict[str, Any]
+
+MOST_VALUES: Final = 250_000
+"""
+More members and elements than this are refused before they are parsed: four million bytes of
+``[],[],…`` would become a hundred million.  Real documents of that size have a tenth.
+"""
+
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*+"', re.DOTALL)
 
 _OF_SCHEMA_2: Final = frozenset(
     {
@@ -96,8 +105,8 @@ def parse_manifest(content_type: str, payload: bytes) -> Manifest:
 
     :param content_type: the value of the request's ``Content-Type``; parameters are ignored.
     :param payload: the manifest's bytes.
-    :raises ManifestInvalid: if it is not JSON, has a key twice, is of two kinds at once or of
-        none, has a value of a wrong type, or is not what ``content_type`` says.
+    :raises ManifestInvalid: if it is not JSON, has a key twice or too many values, is of two
+        kinds at once or of none, has a value of a wrong type, or is not what ``content_type`` says.
     :raises DigestInvalid: if it names a digest that is none.
     """
     document = _load(payload)
@@ -155,6 +164,8 @@ def stored_manifest(payload: bytes) -> Manifest | None:
 
 
 def _load(payload: bytes, strict: bool = True) -> Json:
+    if strict and _has_too_many_values(payload):
+        raise ManifestInvalid(f"it has more than {MOST_VALUES} values")
     try:
         document = json.loads(
             payload.decode("utf-8"),
@@ -170,6 +181,15 @@ def _load(payload: bytes, strict: bool = True) -> Json:
     if not isinstance(document, dict):
         raise ManifestInvalid("a manifest is a JSON object")
     return document
+
+
+def _has_too_many_values(payload: bytes) -> bool:
+    """:return: a guess that is never too low by much: strings are looked into only if need be."""
+    return _values(payload) > MOST_VALUES and _values(_STRING.sub(b"", payload)) > MOST_VALUES
+
+
+def _values(payload: bytes) -> int:
+    return sum(payload.count(mark) for mark in (b",", b"[", b"{"))
 
 
 def _short(error: ValueError) -> str:

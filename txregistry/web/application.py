@@ -227,6 +227,10 @@ class RegistryApplication:
             _abort(exchange.request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
             await self._fail(exchange, error)
+            # Whoever awaited the failure is in its traceback, and has the failure: a cycle, and in
+            # it all that those frames worked on, be it a manifest of 4 MiB.  The garbage collector
+            # would come by after thousands of requests only.
+            error.__traceback__ = None
         finally:
             self._running -= 1
             if exchange.errors or not self._only_failures:

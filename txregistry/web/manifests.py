@@ -6,8 +6,8 @@ OCI distribution specification, *Pulling manifests*, *Pushing manifests*, *Delet
 
 from __future__ import annotations
 
-from attrs import frozen
-from twisted.internet.defer import maybeDeferred
+from attrs import field, frozen
+from twisted.internet.defer import DeferredLock
 
 from txregistry.deferreds import Threads
 from txregistry.errors import ContentTooLarge, DigestInvalid, ManifestTooLarge, TooManyTags
@@ -35,7 +35,10 @@ HELD_IN_MEMORY = 64 * 1024
 """A manifest of more bytes is sent as a blob is: many clients that read slowly cost nothing."""
 
 PARSED_AT_ONCE = 64 * 1024
-"""More bytes than this are parsed in a thread: 4 MiB of JSON take a quarter of a second."""
+"""
+More bytes than this are parsed in a thread, since 4 MiB of JSON take a quarter of a second; and
+only one such at a time, since they take ten times the memory.
+"""
 
 
 @frozen
@@ -51,6 +54,7 @@ class Manifests:
     threads: Threads
     maximum: int = 4 * 1024 * 1024
     maximum_tags: int = 100
+    _big: DeferredLock = field(factory=DeferredLock, init=False)
 
     async def get(self, call: Call) -> Response:
         """Answer GET and HEAD."""
@@ -85,8 +89,12 @@ class Manifests:
         except ContentTooLarge as error:
             raise ManifestTooLarge(error.limit) from None
         content_type = (call.request.header(b"content-type") or b"").decode("latin-1")
-        parse = self.threads.run if len(payload) > PARSED_AT_ONCE else maybeDeferred
-        manifest, digest = await parse(_parse, reference, content_type, payload)
+        if len(payload) <= PARSED_AT_ONCE:
+            manifest, digest = _parse(reference, content_type, payload)
+        else:
+            manifest, digest = await self._big.run(
+                self.threads.run, _parse, reference, content_type, payload
+            )
         condition = tag_condition(call.request) if isinstance(reference, str) else None
         await call.repository.manifests.put(manifest, payload, digest, tags, condition)
         return _created(call, manifest, digest, () if isinstance(reference, str) else tags)
