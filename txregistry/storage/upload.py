@@ -164,8 +164,9 @@ class Upload:
             await receiver.writer.commit()
             await self._verify(receiver, digest)
             await self._states.forget(before)
-            await self._keep(digest)
-            await all_of(self._blobs.link(digest, digest), self._remove())
+            # Side by side: what one syncs needn't wait for what the other does.
+            await all_of(self._keep(digest), self._blobs.link(digest, digest))
+            await self._remove()
         except DigestInvalid:
             await self._remove()
             raise
@@ -195,6 +196,7 @@ class Upload:
             reason = f"the content is {digest.algorithm}:{actual}"
             raise DigestInvalid({"digest": str(digest), "reason": reason})
 
+    @deferred
     async def _keep(self, digest: Digest) -> None:
         """Put the content where blobs are."""
         if self.size:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from io import FileIO
 
 from twisted.internet.defer import Deferred, succeed
@@ -18,6 +19,7 @@ from txregistry.drivers.filesystem.durability import Names, sync_directory
 from txregistry.drivers.filesystem.reading import FileReader, open_file, stat_path
 from txregistry.drivers.filesystem.survey import LocalSurvey
 from txregistry.drivers.filesystem.threads import DriverThreads, opened
+from txregistry.drivers.filesystem.together import Calls, Syncs
 from txregistry.drivers.filesystem.writing import FileWriter, open_exclusively, write_all
 from txregistry.drivers.walk import Tour
 from txregistry.errors import (
@@ -68,7 +70,8 @@ class FilesystemDriver:
         self._root = root.rstrip("/")
         self._threads = threads
         self._quick: Threads = InlineThreads() if quick else threads
-        self._names = Names(self._root or "/")
+        self._syncs = Syncs()
+        self._names = Names(self._root or "/", together=self._syncs.together)
         self._survey = LocalSurvey(self._root, threads, stale_after)
 
     def check_writable(self) -> None:
@@ -139,7 +142,7 @@ class FilesystemDriver:
         return LocalFile(file, _size(file))
 
     def close(self) -> Deferred[None]:
-        return self._threads.stop()
+        return self._threads.stop().addCallback(lambda _: self._syncs.close())
 
     def _local(self, path: str) -> str:
         return self._root + path
@@ -149,11 +152,18 @@ class FilesystemDriver:
 
     def _put(self, path: str, content: bytes, durable: bool) -> None:
         final = self._local(path)
+        directory = os.path.dirname(final)
+        names = self._names
+
+        def replace() -> None:
+            steps = names.steps(directory) if durable else None
+            _replace(final, content, steps, self._syncs.together)
+
         with failures.making(path):
-            self._names.with_directory(final, lambda: _replace(final, content, durable))
+            names.with_directory(final, replace)
             if durable:
-                self._names.settle(os.path.dirname(final))
-                sync_directory(os.path.dirname(final))
+                # Others may have made the way anew meanwhile.
+                names.settle(directory, partial(sync_directory, directory))
 
     def _list(self, path: str) -> Sequence[str]:
         with failures.existing(path):
@@ -171,17 +181,17 @@ class FilesystemDriver:
 
         with failures.making(destination):
             self._names.with_directory(new, rename)
-            self._names.settle(os.path.dirname(new))
-            for directory in dict.fromkeys((os.path.dirname(new), os.path.dirname(old))):
-                sync_directory(directory)
+            directories = dict.fromkeys((os.path.dirname(new), os.path.dirname(old)))
+            self._names.settle(
+                os.path.dirname(new), *(partial(sync_directory, each) for each in directories)
+            )
 
     def _settle(self, path: str) -> None:
         local_path = self._local(path)
         with failures.existing(path):
             if not self._names.is_settled(local_path):
                 with open_file(path, local_path) as file:
-                    os.fsync(file.fileno())
-                self._names.settle(local_path)
+                    self._names.settle(local_path, partial(os.fsync, file.fileno()))
             elif not os.path.exists(local_path):
                 raise PathNotFound(path)
 
@@ -204,18 +214,23 @@ def _size(file: FileIO) -> int:
     return os.fstat(file.fileno()).st_size
 
 
-def _replace(path: str, content: bytes, durable: bool) -> None:
+def _replace(
+    path: str,
+    content: bytes,
+    also: Calls | None,
+    together: Callable[[Calls], None],
+) -> None:
     """
     Write a file whole, in place of what was there.  Its name is not durable yet.
 
-    :param durable: whether its bytes are to be.
+    :param also: what is to be done while its bytes are synced; ``None`` if they need not be.
     """
     whole = hidden.hidden_file(path)
     try:
         with FileIO(whole, "x") as file:
             write_all(file, content)
-            if durable:
-                os.fsync(file.fileno())
+            if also is not None:
+                together([partial(os.fsync, file.fileno()), *also])
         os.rename(whole, path)
     except BaseException:
         with suppress(OSError):

@@ -11,8 +11,11 @@ import errno
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from threading import Lock
 from typing import TypeVar
+
+from txregistry.drivers.filesystem.together import Calls, one_after_another
 
 T = TypeVar("T")
 
@@ -48,6 +51,7 @@ class Names:
     :param root: is there already, and nothing above it is touched.
     :param memory: how many names to remember.
     :param sync: makes the names in a directory durable.
+    :param together: makes several calls, in whatever order.
     """
 
     def __init__(
@@ -55,13 +59,15 @@ class Names:
         root: str,
         memory: int = 8192,
         sync: Callable[[str], None] = sync_directory,
+        together: Callable[[Calls], None] = one_after_another,
     ) -> None:
         self._root = root
         self._sync = sync
+        self._together = together
         self._memory = memory
         self._settled: set[str] = set()
         self._lock = Lock()
-        self._news = 0
+        self._settling: dict[str, object] = {}
 
     def make_directory(self, directory: str) -> None:
         """Make a directory, and those above it.  It is not durable before it is settled."""
@@ -94,23 +100,36 @@ class Names:
         """A name is about to come into being, or just did: what is known of it is old."""
         with self._lock:
             self._settled.discard(name)
-            self._news += 1
+            self._settling.pop(name, None)
 
     def is_settled(self, name: str) -> bool:
         """:return: whether a name is known to be durable."""
         return name in self._settled
 
-    def settle(self, name: str) -> None:
-        """Make a name and those on the way to it durable."""
+    def settle(self, name: str, *also: Callable[[], object]) -> None:
+        """
+        Make a name and those on the way to it durable.
+
+        :param also: what is to be done at the same time.
+        """
+        self._together([*self.steps(name), *also])
+
+    def steps(self, name: str) -> list[Callable[[], object]]:
+        """:return: what makes a name and those on the way to it durable, in whatever order."""
         unsettled = []
         while name != self._root and name not in self._settled:
             unsettled.append(name)
             name = os.path.dirname(name)
-        for name in reversed(unsettled):
-            news = self._news
-            self._sync(os.path.dirname(name))
-            with self._lock:
-                if news == self._news:
-                    self._settled.add(name)
-                if len(self._settled) > self._memory:
-                    self._settled.clear()
+        return [partial(self._settle, each) for each in reversed(unsettled)]
+
+    def _settle(self, name: str) -> None:
+        token = object()
+        with self._lock:
+            self._settling[name] = token
+        self._sync(os.path.dirname(name))
+        with self._lock:
+            if self._settling.get(name) is token:
+                del self._settling[name]
+                self._settled.add(name)
+            if len(self._settled) > self._memory:
+                self._settled.clear()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from functools import partial
 from io import FileIO
 
 from twisted.internet.defer import Deferred
@@ -161,8 +162,7 @@ class FileWriter:
                 sync_directory(os.path.dirname(self._local_path))
 
     def _settle(self) -> None:
-        os.fsync(self._file.fileno())
-        self._names.settle(self._local_path)
+        self._names.settle(self._local_path, partial(os.fsync, self._file.fileno()))
         self._check_there()
 
     def _check_there(self) -> None:
