@@ -82,6 +82,8 @@ class RedisDescriptorCache:
         try:
             await self._run(CLEAR, keys_of(name, digest), lambda _: [digest], urgent=True)
         except Exception as error:
+            if not self._debt.owed:
+                _log.warn("Redis could not be told of a delete; until it can it is asked nothing")
             # At once: from now on no process of this machine asks Redis.
             self._debt.owe()
             if isinstance(error, CancelledError):
