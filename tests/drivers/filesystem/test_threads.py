@@ -7,7 +7,8 @@ from __future__ import annotations
 import sys
 from io import FileIO
 from pathlib import Path
-from threading import Event, enumerate as enumerate_threads
+from threading import Event
+from threading import enumerate as enumerate_threads
 
 import pytest
 from twisted.internet import reactor
