@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from txregistry.drivers.filesystem import writeback, writing
 from txregistry.drivers.filesystem.durability import Names
 from txregistry.drivers.filesystem.writing import open_exclusively, write_all
 from txregistry.errors import PathBusy
@@ -22,6 +23,7 @@ from txregistry.testing.drivers.suite import read, write
 #: Opens a file for writing, writes a little, says so, and waits for its end.
 HOLDER = """
 import sys
+from txregistry.drivers.filesystem import writeback, writing
 from txregistry.drivers.filesystem.durability import Names
 from txregistry.drivers.filesystem.writing import open_exclusively
 
@@ -109,3 +111,34 @@ class RaceTests:
         if leave == "move":
             for mine in written:
                 assert (root / str(int(mine))).read_bytes() == mine * 5
+
+
+class WritebackTests:
+    """
+    The disk begins while more comes.
+    """
+
+    async def test_in_portions(
+        self, driver: IStorageDriver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whenever a portion is full the kernel is asked to begin with it, and never with less."""
+        begun: list[tuple[int, int]] = []
+        monkeypatch.setattr(writing, "PORTION", 100)
+        monkeypatch.setattr(
+            writing, "begin_writing", lambda _, offset, size: begun.append((offset, size))
+        )
+        writer = await driver.writer("/upload/data")
+        for size in (60, 60, 99, 250):
+            await writer.write(bytes(size))
+        await writer.truncate(10)
+        await writer.write(bytes(110))
+        await writer.cancel()
+        assert begun == [(0, 120), (120, 349), (10, 110)]
+
+    def test_kernel_takes_it(self, root: Path) -> None:
+        """The call is known here, and leaves the file as it is."""
+        path = root / "file"
+        path.write_bytes(b"x" * 10_000)
+        with path.open("rb") as file:
+            writeback.begin_writing(file.fileno(), 0, 10_000)
+        assert path.read_bytes() == b"x" * 10_000

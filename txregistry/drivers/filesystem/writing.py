@@ -15,6 +15,7 @@ from zope.interface import implementer
 from txregistry.deferreds import Threads
 from txregistry.drivers.filesystem import failures
 from txregistry.drivers.filesystem.durability import Names, sync_directory
+from txregistry.drivers.filesystem.writeback import PORTION, begin_writing
 from txregistry.errors import PathBusy, PathNotFound
 from txregistry.interfaces import IFileWriter
 
@@ -113,6 +114,7 @@ class FileWriter:
         self._quick = quick
         self._committed = False
         self.size = os.fstat(file.fileno()).st_size
+        self._begun = self.size
 
     def write(self, data: bytes) -> Deferred[None]:
         threads = self._quick if len(data) <= A_LITTLE else self._threads
@@ -137,11 +139,15 @@ class FileWriter:
                 written = self._file.write(view)
                 self.size += written
                 view = view[written:]
+        if self.size - self._begun >= PORTION:
+            begin_writing(self._file.fileno(), self._begun, self.size - self._begun)
+            self._begun = self.size
 
     def _truncate(self, size: int) -> None:
         with failures.making(self._path):
             self._file.truncate(size)
         self.size = size
+        self._begun = min(self._begun, size)
 
     def _close(self) -> None:
         with failures.making(self._path), self._file:
