@@ -35,11 +35,13 @@ class AccessTable:
     :param rights: the table.
     :param bearer: challenge as with a token server; else as with passwords, where nobody can
         ask for more than he has.
+    :param denies: whether who is known and may not is denied, not asked for other credentials.
     :param asked: everything that was ever asked.
     """
 
     rights: Rights
     bearer: bool = True
+    denies: bool = True
     asked: list[tuple[Access, ...]] = field(factory=list)
 
     def authorize(self, credentials: Credentials, accesses: Sequence[Access]) -> Deferred[Grant]:
@@ -49,7 +51,7 @@ class AccessTable:
             return fail(Unauthorized(self._challenge(accesses, ""), records(accesses)))
         if all(f"{each.action.value}:{each.name}" in self.rights[user] for each in accesses):
             return succeed(Grant(user))
-        if self.bearer:
+        if self.bearer or not self.denies:
             challenge = self._challenge(accesses, "insufficient_scope")
             return fail(Unauthorized(challenge, records(accesses)))
         return fail(Denied())

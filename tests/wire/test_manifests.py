@@ -219,6 +219,7 @@ class OldClientTests:
             [f"{DOCKER}, application/json;q=0.5"],
             ["application/vnd.docker.distribution.manifest.v1+json", f"{DOCKER};q=0.9"],
             [f"*/*,{DOCKER.upper()}"],
+            [DOCKER, "application/json"],
         ],
     )
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -241,6 +242,7 @@ class OldClientTests:
             [],
             ["*/*"],
             [DOCKER, LIST],
+            [LIST, DOCKER],
             [f"{DOCKER},{LIST}"],
             [f"{DOCKER},{INDEX}"],
             [LIST],

@@ -221,11 +221,11 @@ class RightsTests:
         some="pull:target push:target",
     )
 
-    def served(self, *, bearer: bool) -> tuple[Served, AccessTable]:
+    def served(self, *, bearer: bool, denies: bool = True) -> tuple[Served, AccessTable]:
         """
         A registry with a blob in a repository that not everybody may read.
         """
-        table = AccessTable(self.RIGHTS, bearer)
+        table = AccessTable(self.RIGHTS, bearer, denies)
         served = Served(controller=table)
         served.push_blob("source", CONTENT, table.credentials("all"))
         return served, table
@@ -267,11 +267,12 @@ class RightsTests:
             unknown = mount(served, "target", query, some)
             assert (unknown.status, unknown.codes) == (known.status, known.codes)
 
-    def test_basic(self) -> None:
+    @pytest.mark.parametrize("denies", [False, True])
+    def test_basic(self, *, denies: bool) -> None:
         """
         With passwords, where nobody could ask for more, an upload begins.
         """
-        served, table = self.served(bearer=False)
+        served, table = self.served(bearer=False, denies=denies)
         some = table.credentials("some")
         assert is_upload(mount(served, "target", f"mount={DIGEST}&from=source", some))
         assert served.get(f"v2/target/blobs/{DIGEST}", some).status == 404
