@@ -7,7 +7,6 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import json
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -21,6 +20,7 @@ from benchmarks.servers import ServerFailed
 from benchmarks.sizes import Scale, say
 from benchmarks.stores import Stores
 from benchmarks.targets import Target, targets
+from benchmarks.trees import remove
 from benchmarks.workload import Bench, Workload
 from benchmarks.workloads import WORKLOADS
 
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     finally:
         say("cleaning up")
-        shutil.rmtree(directory, ignore_errors=True)
+        remove(directory)
     tell(results, options.output)
     return 1 if any(table.OURS in outcome.failures for outcome in results.outcomes) else 0
 

@@ -5,7 +5,6 @@ machine does besides, and what it remembers, is the same for all.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -19,6 +18,7 @@ from benchmarks.results import Outcome, Round, outcome_of
 from benchmarks.servers import Server, ServerFailed
 from benchmarks.sizes import say
 from benchmarks.targets import Target
+from benchmarks.trees import remove
 from benchmarks.workload import Bench, Measured, Workload
 
 
@@ -42,7 +42,7 @@ class Rounds:
         say(workload.title)
         turns = Turns(workload=workload, directory=self.bench.directory / "servers")
         with ExitStack() as stack:
-            stack.callback(shutil.rmtree, turns.directory, ignore_errors=True)
+            stack.callback(remove, turns.directory)
             for target in targets:
                 turns.attempt(target.name, partial(turns.start, self.bench, target, stack))
             for number in range(-self.warm_up, self.rounds):

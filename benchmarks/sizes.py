@@ -61,10 +61,15 @@ def write_random(path: Path, size: int, count: int = 1) -> list[str]:
     :return: their digests.
     """
     with path.open("wb") as file:
-        return [_append_random(file, size) for _ in range(count)]
+        return [append_random(file, size) for _ in range(count)]
 
 
-def _append_random(file: BinaryIO, size: int) -> str:
+def append_random(file: BinaryIO, size: int) -> str:
+    """
+    Write random bytes.
+
+    :return: their digest.
+    """
     hashed = hashlib.sha256()
     for begin in range(0, size, MIB):
         piece = os.urandom(min(MIB, size - begin))

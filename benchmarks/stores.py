@@ -4,7 +4,6 @@ What the registries find in their storage when they start: made once per run, re
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from attrs import define, frozen
 
 from benchmarks.sizes import KIB, MIB, Scale, say
-from benchmarks.trees import CONFIG_TYPE, Descriptor, Repository, manifest_document
+from benchmarks.trees import Descriptor, Repository, manifest_document
 
 LIBRARY = "bench/library"
 BULK = "bench/bulk"
@@ -68,18 +67,6 @@ class Large:
     referrers: int
 
 
-def add_image(repository: Repository, layers: int = 1, mark: str = "") -> Descriptor:
-    """
-    Write an image of random layers of 1 KiB.
-
-    :param mark: stands in its configuration.
-    """
-    config = {"architecture": "amd64", "os": "linux", "mark": mark or os.urandom(8).hex()}
-    written = repository.add_blob(json.dumps(config).encode(), CONFIG_TYPE)
-    blobs = [repository.add_blob(os.urandom(KIB)) for _ in range(layers)]
-    return repository.add_manifest(manifest_document(written, blobs))
-
-
 @define
 class Stores:
     """
@@ -96,7 +83,7 @@ class Stores:
         """Small images."""
         root = self.directory / "library"
         repository = Repository(root, LIBRARY)
-        manifests = [add_image(repository, LAYERS) for _ in range(IMAGES)]
+        manifests = [repository.add_image(LAYERS) for _ in range(IMAGES)]
         for index, manifest in enumerate(manifests):
             repository.add_tag(f"t{index}", manifest.digest)
         return Library(
@@ -123,7 +110,7 @@ class Stores:
             root=root,
             tags=self._add_tags(root),
             repositories=self._add_repositories(root),
-            subject=(subject := add_image(Repository(root, SUBJECT))),
+            subject=(subject := Repository(root, SUBJECT).add_image()),
             referrers=self._add_referrers(root, subject),
         )
 
@@ -132,7 +119,7 @@ class Stores:
         tags = [f"build-{number:06d}" for number in range(count)]
         for name, some in ((MANY_TAGS, tags), (SOME_TAGS, tags[: self.scale.count(2000, 100)])):
             repository = Repository(root, name)
-            image = add_image(repository)
+            image = repository.add_image()
             for tag in some:
                 repository.add_tag(tag, image.digest)
         say(f"{count} tags written")
@@ -141,9 +128,9 @@ class Stores:
     def _add_repositories(self, root: Path) -> list[str]:
         count = self.scale.count(10_000, least=200)
         names = [f"team-{number // 100:03d}/service-{number:05d}" for number in range(count)]
+        image = Repository(root, names[0]).add_image()
         for name in names:
-            repository = Repository(root, name)
-            repository.add_tag("latest", add_image(repository, mark="the same").digest)
+            Repository(root, name).add_copy(image, "latest")
         say(f"{count} repositories written")
         return names
 

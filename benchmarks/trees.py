@@ -10,19 +10,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
 
+from benchmarks.sizes import KIB, append_random
+
 OCI = "application/vnd.oci.image"
 MANIFEST_TYPE = f"{OCI}.manifest.v1+json"
 CONFIG_TYPE = f"{OCI}.config.v1+json"
 LAYER_TYPE = f"{OCI}.layer.v1.tar+gzip"
 ARTIFACT_TYPE = "application/vnd.example.signature.v1+json"
-
-MIB = 1024 * 1024
 
 
 @frozen
@@ -103,6 +104,14 @@ def add_bytes(root: Path, content: bytes) -> str:
     return digest
 
 
+def remove(directory: Path) -> None:
+    """
+    Remove a directory and all that is in it.
+    """
+    # rm goes through a large directory in the order of the disk; shutil takes minutes longer.
+    subprocess.run(["rm", "-rf", "--", str(directory)], check=False)
+
+
 class Repository:
     """
     A repository in a tree.
@@ -131,19 +140,25 @@ class Repository:
         self.link(descriptor.digest, "_layers")
         return descriptor
 
+    def add_image(self, layers: int = 1) -> Descriptor:
+        """
+        Write an image of random layers of 1 KiB.
+
+        :return: its manifest.
+        """
+        config = {"architecture": "amd64", "os": "linux", "rootfs": os.urandom(32).hex()}
+        written = self.add_blob(json.dumps(config).encode(), CONFIG_TYPE)
+        blobs = [self.add_blob(os.urandom(KIB)) for _ in range(layers)]
+        return self.add_manifest(manifest_document(written, blobs))
+
     def add_large_blob(self, size: int) -> Descriptor:
         """
         Write a blob of random bytes, without holding it in memory.
         """
-        hashed = hashlib.sha256()
         aside = self.root / "large"
         self.root.mkdir(parents=True, exist_ok=True)
         with aside.open("wb") as file:
-            for begin in range(0, size, MIB):
-                piece = os.urandom(min(MIB, size - begin))
-                hashed.update(piece)
-                file.write(piece)
-        digest = f"sha256:{hashed.hexdigest()}"
+            digest = append_random(file, size)
         path = blob_path(self.root, digest)
         path.parent.mkdir(parents=True)
         aside.rename(path)
@@ -161,10 +176,22 @@ class Repository:
     def add_tag(self, tag: str, digest: str) -> None:
         """
         Let a tag name a manifest.
+
+        What it ever named isn't noted: nobody reads that to serve, and it would be most of what
+        there is to write and to remove.
         """
-        directory = self._directory / "_manifests" / "tags" / tag
-        write(directory / "current" / "link", digest.encode())
-        self.link(digest, "_manifests", "tags", tag, "index")
+        link = self._directory / "_manifests" / "tags" / tag / "current" / "link"
+        write(link, digest.encode())
+
+    def add_copy(self, manifest: Descriptor, tag: str) -> None:
+        """
+        Take an image that another repository has.
+        """
+        content = json.loads(blob_path(self.root, manifest.digest).read_bytes())
+        for blob in (content["config"], *content["layers"]):
+            self.link(blob["digest"], "_layers")
+        self.link(manifest.digest, "_manifests", "revisions")
+        self.add_tag(tag, manifest.digest)
 
     def add_referrer(self, subject: str, digest: str) -> None:
         """
