@@ -76,6 +76,17 @@ class AllowedTests:
         assert (before.status, before.fields) == (after.status, after.fields)
         assert before.status == 204
 
+    def test_server(self, served: Served) -> None:
+        """
+        Asked about the server as a whole, OPTIONS tells all methods.
+        """
+        connection = served.connect()
+        connection.send(f"OPTIONS * HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        (answer,) = connection.answers()
+        assert (answer.status, answer.body) == (204, b"")
+        assert answer["Allow"] == "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+        connection.lose()
+
     def test_unknown_path(self, served: Served) -> None:
         """
         On a path that nobody knows OPTIONS is 404.

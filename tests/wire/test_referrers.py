@@ -282,6 +282,13 @@ class FilterTests:
         assert {entry["artifactType"] for entry in found} <= set(types)
         assert answer["OCI-Filters-Applied"] == "artifactType"
 
+    def test_raw_plus(self, filled: Served) -> None:
+        """
+        A plus that wasn't encoded is one all the same.
+        """
+        assert "+" in SBOM
+        assert len(entries(filled.get(f"{URL}?artifactType={SBOM}"))) == 2
+
     def test_not_asked(self, filled: Served) -> None:
         """
         It says so only when it was asked to.

@@ -21,6 +21,7 @@ from txregistry.errors import CannotServe, ConfigurationError
 from txregistry.service.caching import build_caching
 from txregistry.service.context import WorkerContext
 from txregistry.service.ending import give_up
+from txregistry.service.files import raise_open_files
 from txregistry.service.logs import Logs, build_logs
 from txregistry.service.purging import build_purging
 from txregistry.service.registry import build_driver, build_registry, build_storage
@@ -83,12 +84,24 @@ class RegistryService(MultiService):
 
         :raises CannotServe: if there isn't, or the port can't be had.
         """
+        self._check_connections()
         if not self._loaded.configuration.storage.maintenance.readonly.enabled:
             try:
                 self._driver.check_writable()
             except ConfigurationError as error:
                 raise CannotServe(str(error)) from error
         super().privilegedStartService()
+
+    def _check_connections(self) -> None:
+        """Make room for the connections that are allowed, or warn that there is none."""
+        wanted = 2 * self._loaded.configuration.http.limits.connections
+        available = raise_open_files()
+        if available < wanted:
+            self.log.warn(  # noqa: G010 - Twisted's logger has no other
+                "http.limits.connections: the system allows {available} open files, which is "
+                "fewer than two for each connection",
+                available=available,
+            )
 
     def startService(self) -> None:
         """Tell what is odd about the configuration, and begin."""

@@ -156,6 +156,9 @@ class RegistryApplication:
 
     def _go_kleins_way(self, exchange: RunningExchange) -> None:
         request = exchange.request
+        if request.uri == b"*" and request.method == b"OPTIONS":
+            self._run(exchange, self._tell_all_methods())
+            return
         try:
             self._enter(exchange)
             below = self._below_prefix(exchange)
@@ -270,6 +273,11 @@ class RegistryApplication:
             await self._send(exchange, Response(status, headers, body))
         except (CancelledError, ClientDisconnected):
             _abort(exchange.request)
+
+    async def _tell_all_methods(self) -> Response:
+        """Answer who asks about the server, not about a resource (RFC 9110 §9.3.7)."""
+        allowed = {method for route in self._routes.values() for method in route.allowed}
+        return Response(204, (_allow(sorted(allowed)),))
 
     async def _refuse(self, exchange: RunningExchange, error: RegistryError) -> Response:
         raise error

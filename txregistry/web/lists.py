@@ -87,7 +87,8 @@ class Referrers:
     async def list(self, call: Call) -> Response:
         """Answer GET; what nobody knows has no referrers."""
         subject = Digest.parse(call.variables["digest"])
-        types = call.query("artifactType")
+        # A media type has no space; where there is one, somebody didn't encode his "+".
+        types = [text.replace(" ", "+") for text in call.query("artifactType")]
         asked = _number(call, self.maximum)
         limit = asked or self.maximum
         page = await call.repository.referrers.page(
