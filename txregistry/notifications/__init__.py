@@ -1,3 +1,0 @@
-"""
-What happened, told to those who want to know.
-"""
