@@ -66,13 +66,13 @@ class FaultyClient(Client):
 
 
 @pytest.fixture
-def faulty_daemon(component: Callable[..., Path], daemon: Daemon) -> Daemon:
+def faulty_daemon(component: Callable[..., Path], watched_daemon: Daemon) -> Daemon:
     """
     A daemon whose calls can be made to fail; its log may say so.
     """
     component("strace")
-    daemon.tolerant = True
-    return daemon
+    watched_daemon.tolerant = True
+    return watched_daemon
 
 
 class BrokenDiskTests:

@@ -38,11 +38,11 @@ class CrowdTests:
     Pushes that meet.
     """
 
-    def test_same_blob(self, roomy_daemon: Daemon, scale: Scale, figure: Figure) -> None:
+    def test_same_blob(self, crowded_daemon: Daemon, scale: Scale, figure: Figure) -> None:
         """
         Sixteen clients push one blob at once to four repositories: all succeed, one copy is kept.
         """
-        daemon = roomy_daemon
+        daemon = crowded_daemon
         content = Content(5, scale(8, 100) * MEGABYTE)
         tasks = [partial(push_and_pull, content, f"crowd/same{i % 4}") for i in range(PUSHERS)]
         assert crowd(daemon.host, tasks) == [(200, content.digest)] * PUSHERS
@@ -51,11 +51,11 @@ class CrowdTests:
         assert uploads(daemon.root) == temporaries(daemon.root) == []
         figure(f"pushes of one {content.size}-byte blob at once", PUSHERS)
 
-    def test_different_blobs(self, roomy_daemon: Daemon, scale: Scale, figure: Figure) -> None:
+    def test_different_blobs(self, crowded_daemon: Daemon, scale: Scale, figure: Figure) -> None:
         """
         Sixteen clients push different blobs at once: each is stored as it was sent.
         """
-        daemon = roomy_daemon
+        daemon = crowded_daemon
         size = scale(8, 100) * MEGABYTE
         contents = [Content(500 + i, size + i) for i in range(PUSHERS)]
         tasks = [partial(push_and_pull, content, "crowd/different") for content in contents]
@@ -65,11 +65,11 @@ class CrowdTests:
         assert uploads(daemon.root) == temporaries(daemon.root) == []
         figure(f"pushes of different {size}-byte blobs at once", PUSHERS)
 
-    def test_one_upload(self, roomy_daemon: Daemon, scale: Scale, figure: Figure) -> None:
+    def test_one_upload(self, crowded_daemon: Daemon, scale: Scale, figure: Figure) -> None:
         """
         Eight clients write to one upload at once: each piece is one client's, whole.
         """
-        daemon = roomy_daemon
+        daemon = crowded_daemon
         piece, rounds = scale(1, 12) * MIB + 5, 8
         contents = [Content(50 + i, piece * rounds) for i in range(WRITERS)]
         running = hashlib.sha256()
@@ -118,11 +118,12 @@ class CrowdTests:
         assert client.request("GET", location).expect(204).offset == end
         return contents[statuses.index(202)]
 
-    def test_competing_commits(self, daemon: Daemon) -> None:
+    def test_competing_commits(self, crowded_daemon: Daemon) -> None:
         """
         Eight clients commit one upload at once, each with the bytes of its own: at most one
         blob comes of it, and it is whole.
         """
+        daemon = crowded_daemon
         contents = [Content(70 + i, MIB) for i in range(WRITERS)]
         with Client(daemon.host) as client:
             location = Remote(client, "crowd/commits").start()

@@ -28,12 +28,12 @@ class LargeBlobTests:
 
     @pytest.mark.parametrize("way", ["one PUT", "one chunked PATCH", "pieces"])
     def test_bounded_memory(
-        self, roomy_daemon: Daemon, scale: Scale, figure: Figure, way: str
+        self, watched_daemon: Daemon, scale: Scale, figure: Figure, way: str
     ) -> None:
         """
         A large blob is pushed, and pulled by eight clients at once, in less than 120 MiB.
         """
-        daemon = roomy_daemon
+        daemon = watched_daemon
         content = Content(4, scale(256 * MIB, 4 * GIB))
         with Client(daemon.host) as client:
             self.push(Remote(client, "large/blob"), content, way, scale(16 * MIB, 64 * MIB))

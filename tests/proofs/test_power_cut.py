@@ -162,7 +162,7 @@ def recorded(component: Callable[..., Path], tmp_path_factory: pytest.TempPathFa
     directory = tmp_path_factory.mktemp("recorded")
     root = directory / "storage"
     root.mkdir()
-    daemon = Daemon(directory, root=root).start()
+    daemon = Daemon(directory, root=root, configuration={"workers": 1}).start()
     try:
         story = Story(daemon.host)
         before = tree_of(root)

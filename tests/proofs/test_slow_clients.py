@@ -141,11 +141,11 @@ class SlowClientTests:
     """
 
     @pytest.fixture
-    def repository(self, daemon: Daemon) -> Iterator[Remote]:
+    def repository(self, watched_daemon: Daemon) -> Iterator[Remote]:
         """
         A repository with a large blob, a large manifest, and a daemon that has been used before.
         """
-        with Client(daemon.host) as client:
+        with Client(watched_daemon.host) as client:
             remote = Remote(client, "slow/clients")
             remote.push(CONFIG).expect(201)
             remote.push(BLOB).expect(201)
@@ -157,7 +157,7 @@ class SlowClientTests:
             yield remote
 
     def test_slow_heads(
-        self, repository: Remote, daemon: Daemon, scale: Scale, figure: Figure
+        self, repository: Remote, watched_daemon: Daemon, scale: Scale, figure: Figure
     ) -> None:
         """
         Many clients send their requests' heads a byte at a time.
@@ -165,16 +165,16 @@ class SlowClientTests:
         count = scale(200, THOUSAND)
         limit = LIMIT * count // THOUSAND + SLACK
         with (
-            measured(daemon, figure, f"{count} slow heads", limit) as go_on,
-            Crowd(daemon.host) as crowd,
+            measured(watched_daemon, figure, f"{count} slow heads", limit) as go_on,
+            Crowd(watched_daemon.host) as crowd,
         ):
             for _ in range(count):
-                start = f"GET /v2/ HTTP/1.1\r\nHost: {daemon.host}\r\nX-Word: "
+                start = f"GET /v2/ HTTP/1.1\r\nHost: {watched_daemon.host}\r\nX-Word: "
                 crowd.join(start.encode(), b"a" * 100)
             go_on(crowd.trickle)
 
     def test_slow_senders(
-        self, repository: Remote, daemon: Daemon, scale: Scale, figure: Figure
+        self, repository: Remote, watched_daemon: Daemon, scale: Scale, figure: Figure
     ) -> None:
         """
         Many clients send their uploads a byte at a time.
@@ -183,18 +183,18 @@ class SlowClientTests:
         limit = LIMIT * count // THOUSAND + SLACK
         uploads = [repository.start() for _ in range(count)]
         with (
-            measured(daemon, figure, f"{count} slow senders", limit) as go_on,
-            Crowd(daemon.host) as crowd,
+            measured(watched_daemon, figure, f"{count} slow senders", limit) as go_on,
+            Crowd(watched_daemon.host) as crowd,
         ):
             for upload in uploads:
-                start = f"PATCH {upload} HTTP/1.1\r\nHost: {daemon.host}\r\n"
+                start = f"PATCH {upload} HTTP/1.1\r\nHost: {watched_daemon.host}\r\n"
                 framing = "Content-Length: 1000000\r\n\r\n"
                 crowd.join((start + framing).encode() + b"a" * 1000, b"a" * 100)
             go_on(crowd.trickle)
 
     @pytest.mark.parametrize("what", ["blob", "manifest", "pipelined blobs"])
     def test_slow_readers(
-        self, repository: Remote, daemon: Daemon, scale: Scale, figure: Figure, what: str
+        self, repository: Remote, watched_daemon: Daemon, scale: Scale, figure: Figure, what: str
     ) -> None:
         """
         Many clients read a few bytes at a time of something large.
@@ -202,10 +202,12 @@ class SlowClientTests:
         count = scale(200, THOUSAND)
         limit = LIMIT * count // THOUSAND + SLACK
         kind = "manifests/large" if what == "manifest" else f"blobs/{BLOB.digest}"
-        request = f"GET {repository.base}/{kind} HTTP/1.1\r\nHost: {daemon.host}\r\n\r\n".encode()
+        request = (
+            f"GET {repository.base}/{kind} HTTP/1.1\r\nHost: {watched_daemon.host}\r\n\r\n".encode()
+        )
         with (
-            measured(daemon, figure, f"{count} slow readers of {what}", limit) as go_on,
-            Crowd(daemon.host) as crowd,
+            measured(watched_daemon, figure, f"{count} slow readers of {what}", limit) as go_on,
+            Crowd(watched_daemon.host) as crowd,
         ):
             for _ in range(count):
                 crowd.join(request * (50 if what == "pipelined blobs" else 1))
