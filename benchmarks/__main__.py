@@ -7,6 +7,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -132,6 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         _list()
         return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what is in `finally` is done then
     options.directory.mkdir(parents=True, exist_ok=True)
     directory = Path(tempfile.mkdtemp(prefix="benchmarks-", dir=options.directory))
     try:

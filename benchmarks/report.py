@@ -34,11 +34,24 @@ def parts(results: Results) -> dict[str, str]:
         for title, rows in table.DETAILS.items()
     ]
     return {
+        "generator": _generator(results),
         "machine": about,
-        "targets": table.markdown(table.targets_table(results)),
+        "targets": table.markdown(table.targets_table(results), align="---"),
         "results": table.markdown(table.main_table(results)),
         "details": "\n\n".join(details),
     }
+
+
+def _generator(results: Results) -> str:
+    """What the load generator itself can do, as nginx shows it."""
+    for outcome in results.outcomes:
+        rounds = outcome.rounds.get("nginx")
+        if outcome.name == "head-blob" and rounds:
+            best = max(rounds, key=lambda r: r.value)
+            busy = best.generator_cpu / best.seconds
+            rate = f"{best.value:,.0f} answers to HEAD per second"
+            return f"It got {rate} from nginx, and took {busy:.0%} of a core."
+    return "It wasn't measured itself."
 
 
 def filled(document: str, results: Results) -> str:

@@ -151,10 +151,24 @@ def tail_table(results: Results) -> Table:
     return _details(results, cell)
 
 
+def spread_table(results: Results) -> Table:
+    """
+    How far apart the rounds are.
+    """
+
+    def cell(outcome: Outcome, name: str) -> str:
+        values = [r.value for r in outcome.rounds[name]]
+        middle = outcome.median(name)
+        return f"{(max(values) - min(values)) / middle:.0%}" if middle else NOTHING
+
+    return _details(results, cell)
+
+
 DETAILS: dict[str, Callable[[Results], Table]] = {
     "processor time per request": cpu_table,
     "99th percentile of requests": tail_table,
     "memory in MB: peak resident / proportional": memory_table,
+    "best and worst round, how far apart": spread_table,
 }
 
 
@@ -184,10 +198,12 @@ def aligned(table: Sequence[Sequence[str]]) -> str:
     )
 
 
-def markdown(table: Sequence[Sequence[str]]) -> str:
+def markdown(table: Sequence[Sequence[str]], align: str = "---:") -> str:
     """
     A table for the documentation.
+
+    :param align: of all columns but the first, as Markdown has it.
     """
     head, *body = table
-    rule = ["---", *("---:" for _ in head[1:])]
+    rule = ["---", *(align for _ in head[1:])]
     return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *body])

@@ -93,12 +93,16 @@ def _common(place: Place, *, cached: bool) -> dict[str, Any]:
     }
 
 
-def _told(program: str | None, *arguments: str) -> str:
+VERSION = r"(\d+\.\d+[\w.~-]*)"
+
+
+def _told(program: str | None, *arguments: str, pattern: str = VERSION) -> str:
+    """What a program says of its version."""
     if program is None:
         return "none"
     done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)
-    found = re.search(r"\d+\.\d+[\w.~-]*", (done.stdout + done.stderr).replace("\n", " "))
-    return found[0] if found else "unknown"
+    found = re.search(pattern, done.stdout + done.stderr)
+    return found[1] if found else "unknown"
 
 
 def txregistry(name: str, title: str, workers: int | str, *, cached: bool, default: bool) -> Target:
@@ -174,7 +178,7 @@ def zot() -> Target:
         name="zot",
         title="zot",
         program=program,
-        version=lambda: _told(program, "--version"),
+        version=lambda: _told(program, "--version", pattern=r'"commit": ?"([^"]+)"'),
         durability="files are synced (commit: true), directories never",
         command=command,
         has_referrers=True,

@@ -43,15 +43,17 @@ class Bench:
         clients: int = 1,
         seconds: float = 0,
         bodies: Path | None = None,
+        drops: bool = False,
     ) -> Load:
         """
         Let clients do jobs.
 
         :param seconds: how long they begin anew; 0: each job is done once.
         :param bodies: the file that the requests' bodies are parts of.
+        :param drops: bodies of answers aren't copied out of the kernel.
         """
         plan = write_plan(self.directory / "plan", jobs, bodies)
-        return self.generator.run(server.port, plan, clients=clients, seconds=seconds)
+        return self.generator.run(server.port, plan, clients=clients, seconds=seconds, drops=drops)
 
 
 @frozen(kw_only=True)

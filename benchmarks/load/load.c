@@ -20,7 +20,7 @@
 
 #include "load.h"
 
-enum { READ_SIZE = 256 * 1024, TICK_MS = 1, SLICES = 24 };
+enum { READ_SIZE = 256 * 1024, TICK_MS = 1, SLICES = 24, DROP_SIZE = 1 << 30 };
 
 struct connection {
     int fd;
@@ -45,6 +45,7 @@ static struct {
     double seconds;             /* 0: each job once; else again and again for so long */
     double rate;                /* bytes that a connection reads in a second; 0: what it can */
     double pause;               /* seconds between two jobs of a connection */
+    bool drops;                 /* bodies aren't copied out of the kernel */
 } options = {.connections = 1};
 
 static struct {
@@ -335,9 +336,15 @@ static void receive(struct connection *connection)
 {
     const struct request *request = current(connection);
     size_t size = READ_SIZE;
+    int flags = 0;
     if (options.rate > 0 && options.rate / 10 < READ_SIZE)
         size = (size_t)(options.rate / 10) + 1;
-    ssize_t some = recv(connection->fd, scratch, size, 0);
+    if (options.drops && connection->response.state == IN_BODY) {
+        /* No more than the body's rest, and what is in scratch then is old: it isn't looked at. */
+        size = connection->response.rest < DROP_SIZE ? (size_t)connection->response.rest : DROP_SIZE;
+        flags = MSG_TRUNC;
+    }
+    ssize_t some = recv(connection->fd, scratch, size, flags);
     if (some < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (some <= 0)
@@ -413,18 +420,19 @@ static void read_options(int count, char **words)
 {
     static char host[64];
     int port = 0, option;
-    while ((option = getopt(count, words, "c:p:s:r:i:")) != -1)
+    while ((option = getopt(count, words, "c:p:s:r:i:d")) != -1)
         switch (option) {
         case 'c': options.connections = strtoull(optarg, NULL, 10); break;
         case 'p': port = atoi(optarg); break;
         case 's': options.seconds = atof(optarg); break;
         case 'r': options.rate = atof(optarg); break;
         case 'i': options.pause = atof(optarg); break;
+        case 'd': options.drops = true; break;
         default: port = 0; optind = count;
         }
     if (optind != count - 1 || port <= 0 || port > 65535 || !options.connections)
         fail("usage: load -p PORT [-c CONNECTIONS] [-s SECONDS] [-r BYTES_PER_SECOND] "
-             "[-i PAUSE_SECONDS] PLAN");
+             "[-i PAUSE_SECONDS] [-d] PLAN");
     options.address.sin_family = AF_INET;
     options.address.sin_port = htons((uint16_t)port);
     options.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
