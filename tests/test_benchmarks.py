@@ -299,7 +299,7 @@ class ReportTests:
         """
         A page that has no place for the figures is not taken.
         """
-        with pytest.raises(ValueError, match="begin machine"):
+        with pytest.raises(ValueError, match="there is no <!-- begin"):
             report.filled("# Benchmarks", made_up(6, 2))
 
 
