@@ -105,6 +105,7 @@ class Name(Operation):
 #: How many bytes of a write are there; zeros instead of bytes count as -1.
 ZEROS = -1
 Survivors = Mapping[Operation, int | None]
+REMEMBERED = 200
 Tree = dict[str, bytes | None]
 
 
@@ -145,6 +146,7 @@ class Disk:
         self.answers: list[int] = []
         self.synced: dict[Call, Node] = {}
         self._open: dict[int, OpenFile] = {}
+        self._contents: dict[object, bytes] = {}
 
     def feed(self, call: Call) -> None:
         """
@@ -202,6 +204,9 @@ class Disk:
 
     def call_sendfile(self, call: Call) -> None:
         """From a file to a client: changes nothing."""
+
+    def call_sync_file_range(self, call: Call) -> None:
+        """Begins what only a real sync ends: promises nothing."""
 
     # Content
 
@@ -360,13 +365,24 @@ class Disk:
         def lay(directory: Directory, prefix: str) -> None:
             for name, node in sorted(entries(directory, kept[directory]).items()):
                 if isinstance(node, File):
-                    result[prefix + name] = content(node, kept[node], survivors)
+                    result[prefix + name] = self._content(node, kept[node], survivors)
                 else:
                     result[prefix + name] = None
                     lay(node, f"{prefix}{name}/")
 
         lay(self.root, "")
         return result
+
+    def _content(self, file: File, kept: list[Operation], survivors: Survivors) -> bytes:
+        """
+        As :func:`content`, but the same is made only once: most states have most of it.
+        """
+        key = (file, *((change, survivors.get(change)) for change in kept))
+        if key not in self._contents:
+            if len(self._contents) > REMEMBERED:
+                self._contents.clear()
+            self._contents[key] = content(file, kept, survivors)
+        return self._contents[key]
 
 
 def owner(change: Operation) -> Node:
