@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+import pytest
 from attrs import define, field
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -479,5 +480,5 @@ class Everything(RuleBasedStateMachine):
                 assert Digest.of(content, algorithm).hex == hex_
 
 
-EverythingTests = Everything.TestCase
-EverythingTests.settings = settings(stateful_step_count=25, max_examples=40)
+EverythingTests = pytest.mark.timeout(600)(Everything.TestCase)
+EverythingTests.settings = settings(stateful_step_count=25, max_examples=25)

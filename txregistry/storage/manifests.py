@@ -134,9 +134,8 @@ class Manifests:
             if condition is not None:
                 for tag in tags:
                     await self._check_condition(tag, condition)
-            # Side by side: nobody sees a revision without its bytes.
+            await self._parts.contents.put(digest, payload)
             await all_of(
-                self._parts.contents.put(digest, payload),
                 self._revisions.add(digest),
                 *(self._tags.remember(tag, digest) for tag in tags),
                 *self._note_referrer(manifest, digest),

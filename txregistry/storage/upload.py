@@ -164,9 +164,10 @@ class Upload:
             await receiver.writer.commit()
             await self._verify(receiver, digest)
             await self._states.forget(before)
-            # Side by side: what one syncs needn't wait for what the other does.
-            await all_of(self._keep(digest), self._blobs.link(digest, digest))
-            await self._remove()
+            await self._keep(digest)
+            # A link that came before its bytes could show later, by another's push, what nobody
+            # was told that this repository has.
+            await all_of(self._blobs.link(digest, digest), self._remove())
         except DigestInvalid:
             await self._remove()
             raise
