@@ -13,7 +13,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import deferLater
 
-from txregistry.deferreds import InlineThreads, Threads, deferred, shielded
+from txregistry.deferreds import InlineThreads, Threads, deferred, shielded, started
 
 
 @deferred
@@ -82,6 +82,30 @@ class DeferredTests:
         assert results == []
         second.callback(5)
         assert results == [5]
+
+
+class AbandonedTests:
+    """Coroutines that nobody will wake."""
+
+    def test_collected_quietly(self, logged_failures: list[object]) -> None:
+        """What such a coroutine does when it is collected wakes others, but never itself."""
+        first: Deferred[int] = Deferred()
+        second: Deferred[int] = Deferred()
+
+        async def waiter() -> int:
+            try:
+                return await first
+            finally:
+                second.callback(1)
+
+        running = waiter()
+        waiting = started(running)
+        running.close()
+        assert second.called
+        first.errback(KeyError())
+        first.addErrback(lambda _: None)
+        assert not waiting.called
+        assert logged_failures == []
 
 
 class ShieldedTests:

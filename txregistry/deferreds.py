@@ -87,6 +87,10 @@ class _Running(Deferred[T]):
 
     def _go_on(self, result: Any) -> Any:
         """Run on."""
+        if getattr(self._coroutine, "cr_frame", self) is None:
+            # It was collected as garbage, together with what it waited for: nobody can have been
+            # waiting for it.
+            return None
         try:
             if isinstance(result, Failure):
                 waiting_for = result.throwExceptionIntoGenerator(self._coroutine)

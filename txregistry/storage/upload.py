@@ -178,6 +178,8 @@ class Upload:
         """Close the data file; if that fails, it doesn't hide what happened before."""
         try:
             await shielded(closing)
+        except PathNotFound:
+            pass  # somebody else has ended the upload meanwhile
         except DriverError:
             _log.failure("upload {id}: could not close its data", id=self.id)
 
