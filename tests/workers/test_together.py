@@ -15,7 +15,7 @@ import pytest
 from tests.daemon import Daemon
 from tests.proofs.client import MANIFEST, Answer, Client, Remote, image
 from tests.proofs.content import MIB, Content, sha256
-from tests.workers.kit import clients_of, processes
+from tests.workers.kit import clients_of, eventually, processes
 
 CONFIG = Content(1, 1000)
 
@@ -94,6 +94,8 @@ class UploadTests:
         connection, stream = first.client.connect()
         head = f"PATCH {location} HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n"
         connection.sendall(head.encode() + b"x" * 1_000_000)
+        # Only then has the first one begun.
+        eventually(lambda: second.client.request("GET", location).offset > 0)
         answers = Counter[int]()
         while not answers[409]:
             answer = second.client.request("PATCH", location, body=b"")

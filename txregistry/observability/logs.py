@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
 from attrs import frozen
+from twisted.internet.error import ReactorNotRunning
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent
 from twisted.python.failure import Failure
@@ -134,10 +135,12 @@ class EventLog:
         namespace = str(event.get("log_namespace", ""))
         if rank > LEVELS.index(self.level) or _is_chatter(namespace, rank):
             return
+        failure = event.get("log_failure")
+        if isinstance(failure, Failure) and failure.check(ReactorNotRunning):
+            return  # a second signal to end, while the first is being obeyed
         fields = dict(self.fields)
         if self.report_caller:
             fields["caller"] = namespace
-        failure = event.get("log_failure")
         if isinstance(failure, Failure):
             fields["error"] = failure.getErrorMessage()
             fields["traceback"] = failure.getTraceback()

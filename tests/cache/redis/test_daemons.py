@@ -4,6 +4,7 @@ Real registries with a cache: several processes, several instances, and distribu
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,10 @@ class InstancesTests:
             if known(server, "a", other):
                 break
             daemon.wait_ready()
-        assert daemon.log().count("connected to Redis") == 2
+        deadline = time.monotonic() + 10
+        while daemon.log().count("connected to Redis") < 2:
+            assert time.monotonic() < deadline, daemon.log()
+            time.sleep(0.05)
 
     def test_secrets(self, make_daemon: MakeDaemon, make_server: MakeServer) -> None:
         """
