@@ -481,4 +481,4 @@ class Everything(RuleBasedStateMachine):
 
 
 EverythingTests = pytest.mark.timeout(600)(Everything.TestCase)
-EverythingTests.settings = settings(stateful_step_count=25, max_examples=25)
+EverythingTests.settings = settings(stateful_step_count=25, max_examples=40)
