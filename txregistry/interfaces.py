@@ -21,7 +21,7 @@ from twisted.internet.defer import Deferred
 from twisted.plugin import IPlugin
 from zope.interface import Attribute, Interface
 
-from txregistry.model.access import Access, Credentials, Requester
+from txregistry.model.access import Access, Credentials, Decision, Identity, Requester
 from txregistry.model.byte_range import ContentRange
 from txregistry.model.descriptor import Descriptor, ReferrerDescriptor
 from txregistry.model.digest import CANONICAL, Digest
@@ -689,14 +689,18 @@ class Grant:
     What an access controller allowed.
 
     :param actor: the name of the user, ``""`` for nobody in particular.
+    :param rule: what granted it, for the audit log; ``""`` where that isn't known.
     """
 
     actor: str = ""
+    rule: str = ""
 
 
 class IAccessController(Interface):
     """
     Decides who may do what.
+
+    One may be wrapped in others: policies, an audit log.
     """
 
     def authorize(credentials: Credentials, accesses: Sequence[Access]) -> Deferred[Grant]:
@@ -705,6 +709,53 @@ class IAccessController(Interface):
             known.
         :raises Unauthorized: if other credentials might help; its challenge says which.
         :raises Denied: if nothing would help.
+        :raises TooManyRequests: if the address or the user has failed too often of late.
+        """
+
+
+class IUsers(Interface):
+    """
+    Knows the passwords of users.
+    """
+
+    def verify(user: str, password: str, address: str) -> Deferred[bool]:
+        """
+        Check a password, in a time that doesn't tell whether there is such a user.
+
+        :param address: the client's, which is slowed down when it guesses.
+        :return: fires with whether it is right.
+        :raises TooManyRequests: if the address or the user has failed too often of late.
+        :raises Unavailable: if the passwords can't be read: then nobody is let in.
+        """
+
+
+class IAttempts(Interface):
+    """
+    Slows down who guesses passwords.  Bounded, and shared by all workers.
+    """
+
+    def admit(user: str, address: str) -> Deferred[None]:
+        """
+        Wait for the turn of an attempt, for a short time at most.
+
+        :raises TooManyRequests: if there were too many failures of late.
+        """
+
+    def failed(user: str, address: str) -> None:
+        """Note that an attempt failed."""
+
+    def succeeded(user: str, address: str) -> None:
+        """Note that an attempt succeeded."""
+
+
+class IPolicy(Interface):
+    """
+    The operator's rules: who may do what.  Pure: it waits for nothing.
+    """
+
+    def decide(identity: Identity, access: Access) -> Decision:
+        """
+        :return: whether somebody may do something, and which rule says so.
         """
 
 
@@ -774,6 +825,23 @@ class IClock(Interface):
 
 
 # --- plug-ins ----------------------------------------------------------------------------
+
+
+class IAccessControllerFactory(IPlugin):
+    """
+    Makes access controllers.
+    """
+
+    name = Attribute("The key below ``auth`` that chooses it.  str")
+
+    def create(reactor: Any, options: Mapping[str, Any], attempts: IAttempts) -> IAccessController:
+        """
+        :param options: what stands below that key.
+        :param attempts: to be asked before a password is checked, and told of the outcome.
+        :return: a controller.  If it provides :class:`IUsers` too, the token service can ask it.
+            If it provides ``IService``, it is started and stopped with the daemon.
+        :raises ConfigurationError: if an option is missing or wrong.
+        """
 
 
 class IStorageDriverFactory(IPlugin):

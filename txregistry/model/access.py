@@ -50,10 +50,45 @@ class Credentials:
 
     :param authorization: the value of ``Authorization``, or ``""``.
     :param address: the client's address, behind all trusted proxies.
+    :param host: the request's ``Host``, for challenges that name it.
+    :param secure: whether the client speaks TLS, with us or with a trusted proxy before us.
+    :param certificate: the client's own certificate in DER, once TLS has verified it; ``b""`` where
+        it has shown none.
     """
 
     authorization: str = field(default="", repr=False)
     address: str = ""
+    host: str = ""
+    secure: bool = False
+    certificate: bytes = field(default=b"", repr=False)
+
+
+@frozen
+class Identity:
+    """
+    Who somebody is, once that is known.
+
+    :param user: the name of the user, ``""`` for the anonymous.
+    :param address: the client's address, behind all trusted proxies.
+    :param by_certificate: whether the name comes from a certificate of the client.
+    """
+
+    user: str = ""
+    address: str = ""
+    by_certificate: bool = False
+
+
+@frozen
+class Decision:
+    """
+    What policies say to a wish.
+
+    :param granted: whether it is.
+    :param rule: what decided, for people: ``rule 3 (ci/**)``; ``"no rule"`` where none is about it.
+    """
+
+    granted: bool
+    rule: str
 
 
 @frozen
