@@ -25,6 +25,7 @@ from txregistry.model.access import Access, Credentials, Decision, Identity, Req
 from txregistry.model.byte_range import ContentRange
 from txregistry.model.descriptor import Descriptor, ReferrerDescriptor
 from txregistry.model.digest import CANONICAL, Digest
+from txregistry.model.event import Event
 from txregistry.model.manifest import Manifest
 from txregistry.model.name import Reference, RepositoryName, Tag
 
@@ -756,6 +757,32 @@ class IPolicy(Interface):
     def decide(identity: Identity, access: Access) -> Decision:
         """
         :return: whether somebody may do something, and which rule says so.
+        """
+
+
+# --- notifications -----------------------------------------------------------------------
+
+
+class ISink(Interface):
+    """
+    Where events go.
+    """
+
+    def write(events: Sequence[Event]) -> Deferred[None]:
+        """
+        Take events, which stay together and in their order; what is written later comes later.
+
+        Whoever writes doesn't wait for any endpoint, never cancels, and carries on if it fails.
+
+        :param events: those of one request, at least one.
+        :return: fires when they are as durable as they need be: a push, a mount or a delete
+            survives a power cut; where all are pulls, they may be synced later, with others.
+        """
+
+    def close() -> Deferred[None]:
+        """
+        Take no more, and fire when all that was taken is where it has to be.  May be called
+        twice.
         """
 
 

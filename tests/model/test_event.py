@@ -1,0 +1,125 @@
+"""
+Events as values and as bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from txregistry.model.digest import Digest
+from txregistry.model.event import (
+    Event,
+    EventAction,
+    Member,
+    Origin,
+    Source,
+    Target,
+    decode,
+    encode,
+)
+
+texts = st.text(max_size=40)
+digests = st.binary(max_size=4).map(Digest.of)
+platforms = st.dictionaries(
+    texts, texts | st.lists(texts, max_size=2) | st.integers() | st.none(), max_size=3
+)
+members = st.builds(
+    Member,
+    media_type=texts,
+    digest=digests,
+    size=st.integers(0, 2**63),
+    urls=st.lists(texts, max_size=2).map(tuple),
+    annotations=st.dictionaries(texts, texts, max_size=2),
+    data=texts,
+    platform=platforms,
+    artifact_type=texts,
+)
+targets = st.builds(
+    Target,
+    repository=texts,
+    digest=st.none() | digests,
+    media_type=texts,
+    size=st.integers(0, 2**63),
+    url=texts,
+    tag=texts,
+    from_repository=texts,
+    references=st.lists(members, max_size=2).map(tuple),
+    layer_type=texts,
+)
+events = st.builds(
+    Event,
+    id=texts,
+    timestamp=st.integers(0, 2**63),
+    action=st.sampled_from(EventAction),
+    target=targets,
+    request=st.builds(Origin, texts, texts, texts, texts, texts),
+    actor=texts,
+    source=st.builds(Source, texts, texts),
+    utc_offset=st.integers(-86399, 86399),
+)
+
+
+def plain(**changes: Any) -> dict[str, Any]:
+    """A stored event, changed."""
+    event = Event("1", 2, EventAction.PUSH, Target("a/b"))
+    document: dict[str, Any] = json.loads(encode(event))
+    return document | changes
+
+
+class EventTests:
+    """
+    What is kept of an event.
+    """
+
+    @given(events)
+    def test_round_trip(self, event: Event) -> None:
+        """
+        What was encoded is decoded to the same event, whatever is in it.
+        """
+        assert decode(encode(event)) == event
+
+    @given(events)
+    def test_one_line(self, event: Event) -> None:
+        """
+        An encoded event is one line of ASCII: it can stand in a file of such lines.
+        """
+        assert encode(event).isascii()
+        assert len(encode(event).splitlines()) == 1
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            b"",
+            b"\xff",
+            b"[]",
+            b"{}",
+            b"null",
+            json.dumps(plain(form=2)).encode(),
+            json.dumps(plain(action="burn")).encode(),
+            json.dumps(plain(target={"digest": "md5:0"})).encode(),
+            json.dumps(plain(target={"colour": "red"})).encode(),
+            json.dumps(plain(target=7)).encode(),
+            json.dumps(plain(request=[1] * 9)).encode(),
+            json.dumps(plain(target={"references": [["too short"]]})).encode(),
+        ],
+    )
+    def test_something_else(self, data: bytes) -> None:
+        """
+        What is no event, or one of a newer version, is a ValueError and nothing else.
+        """
+        with pytest.raises(ValueError):  # noqa: PT011 - its subclasses and texts are json's
+            decode(data)
+
+    @given(st.binary(max_size=60))
+    def test_any_bytes(self, data: bytes) -> None:
+        """
+        Whatever bytes are decoded, it is an event or a ValueError.
+        """
+        with suppress(ValueError):
+            decode(data)

@@ -1,0 +1,3 @@
+"""
+Events: who makes them, where they are kept, and how they reach endpoints.
+"""
