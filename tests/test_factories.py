@@ -15,7 +15,11 @@ from zope.interface.verify import verifyObject
 from tests.components.table import ROOT
 from txregistry import factories
 from txregistry.errors import ConfigurationError
-from txregistry.interfaces import IStorageDriverFactory, IStorageMiddlewareFactory
+from txregistry.interfaces import (
+    IAccessControllerFactory,
+    IStorageDriverFactory,
+    IStorageMiddlewareFactory,
+)
 
 FIND = """
 import sys
@@ -87,6 +91,13 @@ class OursTests:
         assert verifyObject(IStorageDriverFactory, factory)
         assert factory.name == name
 
+    @pytest.mark.parametrize("name", ["none", "silly"])
+    def test_access_controllers(self, name: str) -> None:
+        """Our access controllers are found under their names."""
+        factory = factories.access_controller_factory(name)
+        assert verifyObject(IAccessControllerFactory, factory)
+        assert factory.name == name
+
     @pytest.mark.parametrize("name", ["redirect", "rewrite"])
     def test_storage_middleware(self, name: str) -> None:
         """Our storage middleware is found under its names."""
@@ -95,10 +106,10 @@ class OursTests:
         assert factory.name == name
 
     def test_lazy(self) -> None:
-        """No driver is imported before it is chosen."""
+        """Neither a driver nor an access controller is imported before it is chosen."""
         code = (
-            "import sys, txregistry.factories; "
-            "print([name for name in sys.modules if name.startswith('txregistry.drivers')])"
+            "import sys, txregistry.factories; rooms = ('txregistry.drivers', 'txregistry.auth'); "
+            "print([name for name in sys.modules if name.startswith(rooms)])"
         )
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -118,9 +129,10 @@ class UnknownTests:
         assert str(raised.value).startswith("storage: there is no 'flesystem'; there is ")
         assert "filesystem, inmemory" in str(raised.value)
 
-    def test_middleware(self) -> None:
-        """So it is for middleware of every kind."""
+    def test_others(self) -> None:
+        """So it is for access controllers, and for middleware of every kind."""
         for find, key in (
+            (factories.access_controller_factory, "auth"),
             (factories.storage_middleware_factory, "middleware.storage"),
             (factories.registry_middleware_factory, "middleware.registry"),
             (factories.repository_middleware_factory, "middleware.repository"),

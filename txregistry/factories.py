@@ -20,6 +20,7 @@ from zope.interface.interface import InterfaceClass
 import twisted.plugins
 from txregistry.errors import ConfigurationError, Problem
 from txregistry.interfaces import (
+    IAccessControllerFactory,
     IRegistryMiddlewareFactory,
     IRepositoryMiddlewareFactory,
     IStorageDriverFactory,
@@ -33,6 +34,16 @@ def driver_factory(name: str) -> IStorageDriverFactory:
     :raises ConfigurationError: if there is no storage driver of this name, or it can't be loaded.
     """
     factory: IStorageDriverFactory = _DRIVERS.find(name)
+    return factory
+
+
+def access_controller_factory(name: str) -> IAccessControllerFactory:
+    """
+    :param name: a key below ``auth``.
+    :raises ConfigurationError: if there is no access controller of this name, or it can't be
+        loaded.
+    """
+    factory: IAccessControllerFactory = _ACCESS_CONTROLLERS.find(name)
     return factory
 
 
@@ -136,6 +147,15 @@ _DRIVERS = _Choice(
     {
         "filesystem": "txregistry.drivers.filesystem.factory.factory",
         "inmemory": "txregistry.drivers.inmemory.factory",
+    },
+)
+
+_ACCESS_CONTROLLERS = _Choice(
+    "auth",
+    IAccessControllerFactory,
+    {
+        "none": "txregistry.auth.open.factory",
+        "silly": "txregistry.auth.silly.factory",
     },
 )
 

@@ -47,10 +47,18 @@ READ = shape_of(Configuration)
 
 def read_keys() -> list[str]:
     """
-    :return: the keys that are read, without those of drivers that aren't here.
+    :return: the keys that are read, without those of drivers that aren't here, and those of
+        access controllers, of which there may be only one, and by default is none.
     """
-    absent = re.compile(r"storage\.(s3|s3aws|azure|gcs|swift|oss|rados)\b")
+    absent = re.compile(r"storage\.(s3|s3aws|azure|gcs|swift|oss|rados)\b|auth\.")
     return sorted({key for key in leaves(READ) if not absent.match(key)})
+
+
+def access_keys() -> list[str]:
+    """
+    :return: the keys of access controllers that are read.
+    """
+    return [key for key in leaves(READ) if re.match(r"auth\.\w+\.", key)]
 
 
 class ExampleTests:
@@ -99,7 +107,7 @@ class ReferenceTests:
     The reference in ``docs``.
     """
 
-    @pytest.mark.parametrize("key", sorted({*read_keys(), *shape().names}))
+    @pytest.mark.parametrize("key", sorted({*read_keys(), *access_keys(), *shape().names}))
     def test_names_every_key(self, key: str) -> None:
         """
         The reference has a row for every key, read or not.

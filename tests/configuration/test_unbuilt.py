@@ -53,10 +53,6 @@ class WarningTests:
     @pytest.mark.parametrize(
         "more",
         [
-            "auth: none",
-            "auth: {none: {}}",
-            "auth:",
-            "auth: {}",
             "http: {tls:}",
             "http: {tls: {}}",
             "http: {http2: {disabled: true}}",
@@ -83,14 +79,6 @@ class RefusalTests:
     @pytest.mark.parametrize(
         ("more", "key"),
         [
-            ("auth: {htpasswd: {realm: a, path: /a}}", "auth"),
-            ("auth: {htpasswd: }", "auth"),
-            ("auth: {token: {realm: a, service: b, issuer: c, rootcertbundle: d}}", "auth"),
-            ("auth: {silly: {realm: a, service: b}}", "auth"),
-            ("auth: htpasswd", "auth"),
-            ("auth: [htpasswd]", "auth"),
-            ("auth: {none: {}, htpasswd: {}}", "auth"),
-            ("auth: {mine: {}}", "auth"),
             ("http: {tls: {certificate: /a, key: /b}}", "http.tls"),
             ("http: {tls: {key: /b}}", "http.tls"),
             ("http: {tls: {clientcas: [/a]}}", "http.tls"),
@@ -116,13 +104,6 @@ class RefusalTests:
         assert line.startswith(f"config.yml:3: {key}: ")
         assert "hunter2" not in line
 
-    def test_several_kinds_of_auth(self, complaints: Complaints) -> None:
-        """
-        Several kinds of access control are told in distribution's words.
-        """
-        (line,) = complaints("auth: {token: {}, silly: {}}")
-        assert line.endswith("must provide exactly one type. Provided: [silly, token]")
-
     def test_by_environment(self, complaints: Complaints) -> None:
         """
         A refusal names the variable that asked for it.
@@ -134,8 +115,8 @@ class RefusalTests:
         """
         A section of the file can be emptied by a variable.
         """
-        more = "auth: {htpasswd: {realm: a, path: /a}}"
-        assert loaded(more, {"REGISTRY_AUTH": "none"}).warnings == ()
+        more = "proxy: {remoteurl: 'https://a'}"
+        assert loaded(more, {"REGISTRY_PROXY": "{}"}).warnings == ()
 
 
 class DeprecatedTests:

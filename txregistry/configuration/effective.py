@@ -12,6 +12,7 @@ import yaml
 
 from txregistry.configuration.schema import Section
 from txregistry.configuration.sections import Configuration
+from txregistry.configuration.tree import joined
 
 MASK = "********"
 
@@ -20,6 +21,8 @@ MASK = "********"
 _SECRET = re.compile(
     r"secret|passw|token|credential|authorization|cookie|connectionstring|key", re.IGNORECASE
 )
+#: Sections that are only named as a secret might be.
+_NO_SECRETS = frozenset({"auth.htpasswd", "auth.token", "tokenserver"})
 #: The user in a URL, with or without a password.
 _USER = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@]+@")
 #: The query of a URL, where signatures stand; what looks like a pattern is none.
@@ -41,17 +44,22 @@ def plain_document(configuration: Configuration) -> dict[str, Any]:
     return Section(Configuration).dump(configuration)
 
 
-def masked(value: Any, name: str = "") -> Any:
+def masked(value: Any, name: str = "", key: str = "") -> Any:
     """
+    :param name: what the value is called.
+    :param key: the same in its full length.
     :return: a copy in which everything under a secret's name, and every user in a URL, is masked.
     """
     if value in (None, "", [], {}) or isinstance(value, bool):
         return value
-    if _SECRET.search(name):
+    if _SECRET.search(name) and key not in _NO_SECRETS:
         return MASK
     match value:
         case dict():
-            return {key: masked(child, str(key)) for key, child in value.items()}
+            return {
+                name: masked(child, str(name), joined(key, str(name)))
+                for name, child in value.items()
+            }
         case list():
             return [masked(item) for item in value]
         case str():

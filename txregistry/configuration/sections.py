@@ -13,6 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
+from txregistry.configuration.access import Auth, AuthKind
 from txregistry.configuration.caching import Redis
 from txregistry.configuration.http import HTTP
 from txregistry.configuration.kinds import (
@@ -28,6 +29,7 @@ from txregistry.configuration.kinds import (
     integer_of,
     text_of,
 )
+from txregistry.configuration.notifications import Notifications, NotificationsKind
 from txregistry.configuration.report import Place
 from txregistry.configuration.schema import Checked, Section, key, required, section
 from txregistry.configuration.storage import Storage, StorageKind
@@ -278,6 +280,7 @@ class Configuration(Checked):
     log: Log = section(Log)
     storage: Storage = required(StorageKind())
     middleware: Middlewares = section(Middlewares)
+    auth: Auth = key(AuthKind(), Auth())
     http: HTTP = section(HTTP)
     catalog: Catalog = section(Catalog)
     tags: Tags = section(Tags)
@@ -285,6 +288,7 @@ class Configuration(Checked):
     validation: Validation = section(Validation)
     policy: Policy = section(Policy)
     redis: Redis = section(Redis)
+    notifications: Notifications = key(NotificationsKind(), Notifications())
     workers: int = key(Workers(), 1)
 
     def contradictions(self) -> list[tuple[str, str]]:

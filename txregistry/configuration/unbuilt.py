@@ -2,19 +2,19 @@
 The parts of distribution's configuration that this version knows, and doesn't read.
 
 What only speeds up or reports is left out with a warning, so that the configuration of an
-official image starts.  What would be unsafe to leave out is an error: a registry that was to ask
-for passwords must not serve without.
+official image starts.  What would be unsafe to leave out is an error: a registry that was to speak
+TLS must not serve without.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeAlias
 
 from attrs import frozen
 
 from txregistry.configuration.report import Place
-from txregistry.configuration.shape import ANYTHING, LEAF, Listed, Shape, Structure, mapped, names
+from txregistry.configuration.shape import LEAF, Listed, Shape, Structure, mapped, names
 from txregistry.configuration.tree import Node, Scalar, Sequence, Table, find, is_empty
 
 #: Says what is wrong with a part that is there, or nothing.
@@ -78,29 +78,6 @@ def _is_true(node: Node, name: str) -> bool:
     return isinstance(switch, Scalar) and switch.value is True
 
 
-def _refuse_auth(node: Node) -> str | None:
-    kinds = [node.text] if isinstance(node, Scalar) else list(_names(node))
-    if kinds == ["none"]:
-        return None
-    if len(kinds) > 1:
-        return f"must provide exactly one type. Provided: [{', '.join(sorted(kinds))}]"
-    return "access control is not part of this version; without it everybody could read and write"
-
-
-def _refuse_notifications(node: Node) -> str | None:
-    endpoints = find(node, "endpoints") if isinstance(node, Table) else node
-    if endpoints is None or is_empty(endpoints):
-        return None
-    if isinstance(endpoints, Sequence) and all(_is_true(e, "disabled") for e in endpoints.items):
-        return None
-    return "notifications are not part of this version; whoever waits for them would wait"
-
-
-def _names(node: Node) -> Iterator[str]:
-    if isinstance(node, Table):
-        yield from node.entries
-
-
 #: Settings of the client of Redis that distribution uses.  Ours does without.
 _REDIS_CLIENT = {
     "the client has no such setting": (
@@ -118,15 +95,6 @@ _REDIS_CLIENT = {
         "maxredirects readonly routebylatency routerandomly"
     ),
 }
-_AUTH = names(
-    "",
-    ANYTHING,
-    bare=True,
-    none=mapped(ANYTHING),
-    silly=names("realm service", ANYTHING),
-    htpasswd=names("realm path", ANYTHING),
-    token=names("", ANYTHING),
-)
 _TLS = names(
     "certificate key clientauth minimumtls",
     clientcas=Listed(LEAF),
@@ -143,20 +111,6 @@ _HEALTH = Structure(
         "tcp": Listed(names("addr timeout interval threshold")),
     },
     internal={"FILECHECKERS": "file", "HTTPCHECKERS": "http", "TCPCHECKERS": "tcp"},
-)
-_NOTIFICATIONS = Structure(
-    {
-        "events": names("includereferences"),
-        "endpoints": Listed(
-            names(
-                "name disabled url timeout threshold backoff",
-                headers=mapped(Listed(LEAF)),
-                ignore=names("", mediatypes=Listed(LEAF), actions=Listed(LEAF)),
-                ignoredmediatypes=Listed(LEAF),
-            )
-        ),
-    },
-    internal={"EVENTCONFIG": "events"},
 )
 _HOOKS = Listed(
     Structure(
@@ -197,7 +151,6 @@ UNBUILT = (
         _if_true("enabled", f"{_LATER} the registry speaks HTTP/1.1"),
     ),
     Unbuilt("log.hooks", _HOOKS, _says(f"{_LATER} nobody is mailed")),
-    Unbuilt("auth", _AUTH, None, _refuse_auth),
     Unbuilt(
         "http.tls",
         _TLS,
@@ -218,7 +171,6 @@ UNBUILT = (
             " registry would be empty, and open to pushes",
         ),
     ),
-    Unbuilt("notifications", _NOTIFICATIONS, None, _refuse_notifications),
 )
 
 

@@ -53,7 +53,7 @@ class Credentials:
     :param host: the request's ``Host``, for challenges that name it.
     :param secure: whether the client speaks TLS, with us or with a trusted proxy before us.
     :param certificate: the client's own certificate in DER, once TLS has verified it; ``b""`` where
-        it has shown none.
+        it has shown none, or comes through a proxy, whose certificate that would be.
     """
 
     authorization: str = field(default="", repr=False)

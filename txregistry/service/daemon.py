@@ -18,6 +18,7 @@ from txregistry.configuration import Loaded
 from txregistry.deferreds import deferred
 from txregistry.drivers.base import CheckedDriver
 from txregistry.errors import CannotServe, ConfigurationError
+from txregistry.service.access import build_access
 from txregistry.service.caching import build_caching
 from txregistry.service.context import WorkerContext
 from txregistry.service.ending import give_up
@@ -153,11 +154,13 @@ def build_service(
     caching = build_caching(reactor, configuration, context)
     caches = None if caching is None else caching.caches
     registry = build_registry(reactor, configuration, driver, locks, caches)
-    application = build_application(reactor, configuration, registry, logs)
+    access = build_access(reactor, configuration, context)
+    application = build_application(reactor, configuration, registry, access.controller, logs)
     site = build_site(reactor, configuration, application, context.count if context else 1)
     shares = Shares(context.shares_path, context.index) if context and context.shares_path else None
     listening = Listening(reactor, application, site, configuration.http, descriptor, shares)
     service = RegistryService(checked, listening, logs, loaded, alone=context is None)
+    access.setServiceParent(service)
     if caching is not None:
         caching.setServiceParent(service)
     if context is None:

@@ -4,7 +4,7 @@ From a configuration to a registry on a storage driver, each with what is wrappe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,16 +30,16 @@ def utc() -> datetime:
 
 def missing_plugins(configuration: Configuration) -> tuple[Problem, ...]:
     """
-    :return: an error for each driver or middleware that is configured and can't be found.
+    :return: an error for each driver, access controller or middleware that is configured and can't
+        be found.
     """
     middleware = configuration.middleware
-    choices = [(factories.driver_factory, [configuration.storage.driver])] + [
-        (find, [each.name for each in _enabled(chosen)])
-        for find, chosen in (
-            (factories.storage_middleware_factory, middleware.storage),
-            (factories.registry_middleware_factory, middleware.registry),
-            (factories.repository_middleware_factory, middleware.repository),
-        )
+    choices: list[tuple[Callable[[str], Any], list[str]]] = [
+        (factories.driver_factory, [configuration.storage.driver]),
+        (factories.access_controller_factory, [configuration.auth.kind]),
+        (factories.storage_middleware_factory, _names(middleware.storage)),
+        (factories.registry_middleware_factory, _names(middleware.registry)),
+        (factories.repository_middleware_factory, _names(middleware.repository)),
     ]
     problems: list[Problem] = []
     for find, names in choices:
@@ -123,6 +123,10 @@ def boot_id(path: str = "/proc/sys/kernel/random/boot_id") -> str:
 
 def _enabled(middlewares: Sequence[Middleware]) -> list[Middleware]:
     return [middleware for middleware in middlewares if not middleware.disabled]
+
+
+def _names(middlewares: Sequence[Middleware]) -> list[str]:
+    return [middleware.name for middleware in _enabled(middlewares)]
 
 
 def _validation(configuration: Configuration) -> Validation:

@@ -15,11 +15,10 @@ from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 
-from txregistry.auth.open import OpenAccess
 from txregistry.configuration import HTTP, Configuration, TCPAddress
 from txregistry.deferreds import Threads, deferred
 from txregistry.errors import CannotServe
-from txregistry.interfaces import IRegistry
+from txregistry.interfaces import IAccessController, IRegistry
 from txregistry.service.logs import Logs
 from txregistry.web.application import RegistryApplication, WebOptions
 from txregistry.web.limits import Limits as ConnectionLimits
@@ -35,16 +34,18 @@ def build_application(
     reactor: Any,
     configuration: Configuration,
     registry: IRegistry,
+    controller: IAccessController,
     logs: Logs,
 ) -> RegistryApplication:
     """
     :param registry: what is served.
+    :param controller: decides who may do what.
     :param logs: told of every exchange when it is over.
     """
     threads = Threads(reactor, reactor.getThreadPool())
     return RegistryApplication(
         registry,
-        OpenAccess(),
+        controller,
         threads,
         _web_options(configuration),
         logs.completed,

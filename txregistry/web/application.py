@@ -193,8 +193,9 @@ class RegistryApplication:
         operation = route.operation(exchange.request.method)
         variables = exchange.variables
         name = parse_name(variables["name"]) if "name" in variables else None
-        credentials = Credentials(exchange.text(b"authorization"), exchange.address)
-        authorization = Authorization(self._controller, credentials, operation.needs(name or ""))
+        authorization = Authorization(
+            self._controller, _credentials(exchange), operation.needs(name or "")
+        )
         grant = await authorization.demand()
         exchange.actor = grant.actor
         requester = Requester(
@@ -290,6 +291,23 @@ class RegistryApplication:
 def _peer(request: RegistryRequest) -> str:
     """:return: the address at the other end; a peer behind a unix socket has none."""
     return getattr(request.client, "host", LOCAL_PEER)
+
+
+def _credentials(exchange: RunningExchange) -> Credentials:
+    """:return: what a request presents of itself."""
+    request, outside = exchange.request, exchange.outside
+    secure = request.channel is not None and request.channel.secure
+    certificate = b""
+    # A proxy's own certificate is not that of the client behind it.
+    if secure and outside.address == _peer(request) and not (outside.scheme or outside.host):
+        certificate = request.channel.certificate if request.channel else b""
+    return Credentials(
+        exchange.text(b"authorization"),
+        outside.address,
+        outside.host or exchange.text(b"host"),
+        outside.scheme == "https" if outside.scheme else secure,
+        certificate,
+    )
 
 
 def _abort(request: RegistryRequest) -> None:

@@ -15,6 +15,7 @@ more) and ``_lingering`` (the last answer has been sent).
 
 from __future__ import annotations
 
+from functools import cached_property
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -72,6 +73,23 @@ class RegistryChannel(OutgoingChannel):
         self.factory = site
 
     # the connection
+
+    @cached_property
+    def secure(self) -> bool:
+        """Whether the connection itself speaks TLS."""
+        return bool(self.isSecure())
+
+    @cached_property
+    def certificate(self) -> bytes:
+        """The certificate by which the client has shown who it is, in DER; else nothing."""
+        ask = getattr(self.transport, "getPeerCertificate", None)
+        certificate = ask() if ask is not None else None
+        if certificate is None:
+            return b""
+        # Not before there is one: it costs memory and time.
+        from OpenSSL.crypto import FILETYPE_ASN1, dump_certificate  # noqa: PLC0415 - see above
+
+        return dump_certificate(FILETYPE_ASN1, certificate)
 
     def connectionMade(self) -> None:
         super().connectionMade()
