@@ -103,9 +103,12 @@ class Push(Workload):
         bodies = bench.directory / "bodies"
         size = bodies.stat().st_size
         job = WAYS[self.way](f"bench/{self.name}", self._digests[0], size)
-        os.sync()  # what others left to be written is theirs
+        bench.settle(size)
         load = bench.run(server, [job], bodies=bodies)
         return Measured(value=size / load.seconds / 1e9, load=load)
+
+    def verify(self, bench: Bench, server: Server) -> None:
+        server.check_blob(f"bench/{self.name}", self._digests[0])
 
     def clean_up(self, bench: Bench, server: Server) -> None:
         server.remove_blob(f"bench/{self.name}", self._digests[0])

@@ -25,7 +25,8 @@ class Flood(Workload):
     Requests to the library, as many as go.
 
     :param jobs: the requests.
-    :param in_bytes: the value is what was received in GB/s, not the number of requests per second.
+    :param in_bytes: the value is what was received in GB/s, not the number of requests per second;
+        and the clients drop it, as those of :class:`Pull`.
     """
 
     jobs: Callable[[Library], Sequence[Job]]
@@ -40,9 +41,14 @@ class Flood(Workload):
     def measure(self, bench: Bench, server: Server, number: int) -> Measured:
         jobs = self.jobs(bench.stores.library)
         seconds = bench.scale.seconds(SECONDS)
-        load = bench.run(server, jobs, clients=self.clients, seconds=seconds)
+        load = bench.run(server, jobs, clients=self.clients, seconds=seconds, drops=self.in_bytes)
         done = load.received / 1e9 if self.in_bytes else load.requests
         return Measured(value=done / load.seconds, load=load)
+
+    def verify(self, bench: Bench, server: Server) -> None:
+        if self.in_bytes:
+            for blob in bench.stores.library.medium:
+                server.check_blob(LIBRARY, blob.digest)
 
 
 @frozen(kw_only=True)
@@ -50,15 +56,15 @@ class Pull(Workload):
     """
     A large blob, pulled by some clients at once, by each several times.
 
-    :param drops: the clients don't copy it out of the kernel: so much could go to other machines,
-        where the work of clients would be done.
+    :param copies: the clients copy it out of the kernel, which takes as much of the machine as to
+        send it; else they only count it, as if they were machines of their own.
     """
 
     unit: str = "GB/s"
     targets: Sequence[str] = READERS
     clients: int
     pulls: int = 4
-    drops: bool = False
+    copies: bool = False
 
     def root(self, bench: Bench, own: Path) -> Path:
         return bench.stores.bulk.root
@@ -66,8 +72,11 @@ class Pull(Workload):
     def measure(self, bench: Bench, server: Server, number: int) -> Measured:
         request = Request("GET", f"/v2/{BULK}/blobs/{bench.stores.bulk.blob.digest}")
         jobs = [[request]] * self.pulls * self.clients
-        load = bench.run(server, jobs, clients=self.clients, drops=self.drops)
+        load = bench.run(server, jobs, clients=self.clients, drops=not self.copies)
         return Measured(value=load.received / load.seconds / 1e9, load=load)
+
+    def verify(self, bench: Bench, server: Server) -> None:
+        server.check_blob(BULK, bench.stores.bulk.blob.digest)
 
 
 def _blobs(method: str, kind: str) -> Callable[[Library], Sequence[Job]]:
@@ -101,14 +110,14 @@ def _manifest_flood(method: str, *, by_tag: bool) -> Flood:
     )
 
 
-def _pull(*, clients: int, drops: bool = False) -> Pull:
+def _pull(*, clients: int, copies: bool = False) -> Pull:
     who = "1 client" if clients == 1 else f"{clients} clients"
     return Pull(
-        name=f"pull-{clients}-dropped" if drops else f"pull-{clients}",
-        title=f"pull of 256 MiB, {who}" + (" that drop it" if drops else ""),
+        name=f"pull-{clients}-copied" if copies else f"pull-{clients}",
+        title=f"pull of 256 MiB, {who}" + (" that copy it" if copies else ""),
         clients=clients,
-        drops=drops,
-        required={} if drops else {"distribution": 1.8, "nginx": 0.8},
+        copies=copies,
+        required={} if copies else {"distribution": 1.8, "nginx": 0.8},
     )
 
 
@@ -140,5 +149,5 @@ READS: list[Workload] = [
     ),
     _pull(clients=1),
     _pull(clients=4),
-    _pull(clients=4, drops=True),
+    _pull(clients=4, copies=True),
 ]

@@ -113,6 +113,8 @@ class Turns:
         measured = self.workload.measure(bench, server, number)
         cpu = processes.cpu_since(before, server.pids())
         memory = processes.memory(server.pids())
+        if number < 0:
+            self.workload.verify(bench, server)
         self.workload.clean_up(bench, server)
         if number >= 0:
             self.found.setdefault(server.target.name, []).append(_round(measured, cpu, memory))

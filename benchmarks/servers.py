@@ -4,12 +4,14 @@ Starts and ends what is measured.
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import subprocess
 import time
 from pathlib import Path
 
 from benchmarks import layouts, processes
+from benchmarks.sizes import MIB
 from benchmarks.targets import Place, Target, environment_of
 from benchmarks.trees import blob_path
 from tests.daemon import free_port
@@ -83,6 +85,26 @@ class Server:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+    def check_blob(self, repository: str, digest: str) -> None:
+        """
+        Pull a blob and look at its bytes.
+
+        :raises ServerFailed: it gives others, or none.
+        """
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_SECONDS)
+        hashed = hashlib.sha256()
+        try:
+            connection.request("GET", f"/v2/{repository}/blobs/{digest}")
+            response = connection.getresponse()
+            while piece := response.read(MIB):
+                hashed.update(piece)
+        except (OSError, http.client.HTTPException) as trouble:
+            raise ServerFailed(f"{self.target.name} gave no blob: {trouble!r}") from trouble
+        finally:
+            connection.close()
+        if response.status != 200 or digest != f"sha256:{hashed.hexdigest()}":
+            raise ServerFailed(f"{self.target.name} gave other bytes than those of {digest}")
 
     def remove_blob(self, repository: str, digest: str) -> None:
         """

@@ -4,22 +4,27 @@ What a workload is.
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from attrs import field, frozen
 
 from benchmarks.generator import Generator, Load
 from benchmarks.plans import Job, write_plan
 from benchmarks.servers import Server
-from benchmarks.sizes import Scale
+from benchmarks.sizes import MIB, Scale
 from benchmarks.stores import Stores
 from benchmarks.targets import Target
 
 REGISTRIES = ("txregistry", "distribution", "debian", "zot")
 READERS = (*REGISTRIES, "nginx")
 DAEMONS = ("txregistry-1", *REGISTRIES)
+
+#: How much memory is got ready besides that for files: for sockets and the like.
+SPARE = 64 * MIB
 
 
 @frozen(kw_only=True)
@@ -54,6 +59,22 @@ class Bench:
         """
         plan = write_plan(self.directory / "plan", jobs, bodies)
         return self.generator.run(server.port, plan, clients=clients, seconds=seconds, drops=drops)
+
+    def settle(self, size: int) -> None:
+        """
+        Leave nothing to do that isn't the next server's: write out what waits in the disk's
+        caches, and let the kernel have memory for files at hand.
+
+        A virtual machine gives memory that is free for some seconds back to its host.  To get it
+        again costs several times as much as to write to it, and whoever is measured after a pause
+        would pay for that.
+
+        :param size: how many bytes of files will be written.
+        """
+        os.sync()
+        with TemporaryFile(dir=self.directory) as file:
+            for _ in range(0, size + SPARE, MIB):
+                file.write(bytes(MIB))
 
 
 @frozen(kw_only=True)
@@ -116,6 +137,14 @@ class Workload(ABC):
         """
         Measure a round of one target.
         """
+
+    def verify(self, bench: Bench, server: Server) -> None:
+        """
+        Look once, before anything counts, whether a target does with the bytes what it must.
+
+        :raises ServerFailed: it doesn't.
+        """
+        del bench, server  # most answers are checked as they come
 
     def clean_up(self, bench: Bench, server: Server) -> None:
         """

@@ -20,7 +20,7 @@
 
 #include "load.h"
 
-enum { READ_SIZE = 256 * 1024, TICK_MS = 1, SLICES = 24, DROP_SIZE = 1 << 30 };
+enum { READ_SIZE = 256 * 1024, HEAD_SIZE = 2 * 1024, TICK_MS = 1, SLICES = 24, DROP_SIZE = 1 << 30 };
 
 struct connection {
     int fd;
@@ -339,6 +339,8 @@ static void receive(struct connection *connection)
     int flags = 0;
     if (options.rate > 0 && options.rate / 10 < READ_SIZE)
         size = (size_t)(options.rate / 10) + 1;
+    if (options.drops)
+        size = HEAD_SIZE; /* and little more, for what comes along with it is copied */
     if (options.drops && connection->response.state == IN_BODY) {
         /* No more than the body's rest, and what is in scratch then is old: it isn't looked at. */
         size = connection->response.rest < DROP_SIZE ? (size_t)connection->response.rest : DROP_SIZE;
@@ -356,6 +358,8 @@ static void receive(struct connection *connection)
         pause_reading(connection, (size_t)some);
     else if (connection->response.state == COMPLETE)
         end_request(connection);
+    else if (size == HEAD_SIZE)
+        receive(connection);
 }
 
 static void wake(struct connection *all)
