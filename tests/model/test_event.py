@@ -16,6 +16,7 @@ from txregistry.model.digest import Digest
 from txregistry.model.event import (
     Event,
     EventAction,
+    Kind,
     Member,
     Origin,
     Source,
@@ -37,12 +38,13 @@ members = st.builds(
     urls=st.lists(texts, max_size=2).map(tuple),
     annotations=st.dictionaries(texts, texts, max_size=2),
     data=texts,
-    platform=platforms,
+    platform=st.none() | platforms,
     artifact_type=texts,
 )
 targets = st.builds(
     Target,
     repository=texts,
+    kind=st.sampled_from(Kind),
     digest=st.none() | digests,
     media_type=texts,
     size=st.integers(0, 2**63),

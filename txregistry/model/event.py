@@ -30,6 +30,14 @@ class EventAction(StrEnum):
     DELETE = "delete"
 
 
+class Kind(StrEnum):
+    """What something happened to."""
+
+    MANIFEST = "manifest"
+    BLOB = "blob"
+    TAG = "tag"
+
+
 @frozen
 class Member:
     """
@@ -42,7 +50,8 @@ class Member:
     :param urls: where else it may be had.
     :param annotations: of the descriptor.
     :param data: the content itself in Base64, ``""`` where it isn't embedded.
-    :param platform: what it runs on: the members of the descriptor's ``platform``.
+    :param platform: what it runs on: the members of the descriptor's ``platform``, ``None`` where
+        there is none.
     :param artifact_type: what it is, where it says so.
     """
 
@@ -52,7 +61,7 @@ class Member:
     urls: tuple[str, ...] = ()
     annotations: Mapping[str, str] = field(factory=dict)
     data: str = ""
-    platform: Mapping[str, Any] = field(factory=dict)
+    platform: Mapping[str, Any] | None = None
     artifact_type: str = ""
 
 
@@ -62,6 +71,7 @@ class Target:
     What an event is about.
 
     :param repository: the name of the repository.
+    :param kind: what it is; a manifest that is pulled or pushed by a tag is a manifest.
     :param digest: of the manifest or blob; ``None`` where only a tag was deleted.
     :param media_type: of it; ``""`` where it is gone.
     :param size: of it in bytes; 0 where it is gone.
@@ -74,6 +84,7 @@ class Target:
     """
 
     repository: str
+    kind: Kind = Kind.MANIFEST
     digest: Digest | None = None
     media_type: str = ""
     size: int = 0
@@ -186,6 +197,7 @@ def decode(data: bytes) -> Event:
 def _target_record(target: Target) -> dict[str, Any]:
     record = {
         "repository": target.repository,
+        "kind": target.kind.value,
         "digest": str(target.digest) if target.digest else "",
         "media_type": target.media_type,
         "size": target.size,
@@ -201,6 +213,7 @@ def _target_record(target: Target) -> dict[str, Any]:
 def _target(record: dict[str, Any]) -> Target:
     members = dict(record)
     members.setdefault("repository", "")
+    members["kind"] = Kind(record["kind"])
     members["digest"] = Digest.parse(record["digest"]) if "digest" in record else None
     members["references"] = tuple(_member(each) for each in record.get("references", ()))
     return Target(**members)
@@ -214,7 +227,7 @@ def _member_record(member: Member) -> list[Any]:
         list(member.urls),
         dict(member.annotations),
         member.data,
-        dict(member.platform),
+        None if member.platform is None else dict(member.platform),
         member.artifact_type,
     ]
 
