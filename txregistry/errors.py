@@ -82,10 +82,22 @@ class Unauthorized(RegistryError):
 
 
 class Denied(RegistryError):
-    """The requester is known and may not do this."""
+    """
+    The requester is known and may not do this.
+
+    :param actor: who it is; the client isn't told.
+    :param rule: what decided; the client isn't told either.
+    """
 
     code = "DENIED"
     message = "requested access to the resource is denied"
+
+    def __init__(
+        self, detail: Any = None, message: str | None = None, actor: str = "", rule: str = ""
+    ) -> None:
+        super().__init__(detail, message)
+        self.actor = actor
+        self.rule = rule
 
 
 class Unavailable(RegistryError):
