@@ -838,6 +838,9 @@ class IMetrics(Interface):
     def count(name: str, labels: Mapping[str, str], by: int = 1) -> None:
         """Count something that happened."""
 
+    def level(name: str, labels: Mapping[str, str], value: float) -> None:
+        """Tell how much there is of something now."""
+
     def observe(name: str, labels: Mapping[str, str], seconds: float) -> None:
         """Note how long something took."""
 

@@ -39,6 +39,9 @@ class Figures:
     def count(self, name: str, labels: Mapping[str, str], by: int = 1) -> None:
         raise NotImplementedError
 
+    def level(self, name: str, labels: Mapping[str, str], value: float) -> None:
+        raise NotImplementedError
+
     def observe(self, name: str, labels: Mapping[str, str], seconds: float) -> None:
         self.observed.append((name, labels, seconds))
 
@@ -158,6 +161,8 @@ class CheckedDriverTests:
             "writer": lambda: driver.writer("/file"),
             "stat": lambda: driver.stat("/file"),
             "list": lambda: driver.list("/file"),
+            "children": lambda: driver.children("/file"),
+            "children_of": lambda: driver.children_of("/file", ["x"]),
             "move": lambda: driver.move("/file", "/other"),
             "delete": lambda: driver.delete("/file"),
             "walk": lambda: driver.walk("/file", lambda _: None),

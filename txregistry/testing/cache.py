@@ -50,6 +50,9 @@ class CountingMetrics:
     def count(self, name: str, labels: Mapping[str, str], by: int = 1) -> None:
         self.counts[name] = self.counts.get(name, 0) + by
 
+    def level(self, name: str, labels: Mapping[str, str], value: float) -> None:
+        self.counts[name] = int(value)
+
     def observe(self, name: str, labels: Mapping[str, str], seconds: float) -> None:
         self.observed.append((name, labels))
 
