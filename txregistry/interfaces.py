@@ -195,6 +195,31 @@ class IStorageDriver(Interface):
         :raises PathNotFound: if there is no such directory; ``/`` is always there.
         """
 
+    def children(
+        path: str, after: str = "", limit: int | None = None, having: str = ""
+    ) -> Deferred[Sequence[str]]:
+        """
+        Page through a directory.  What was written or deleted before it is asked has been
+        noticed, whoever did it.
+
+        :param after: any text; children up to this name are left out.
+        :param limit: how many are wanted at most; ``None``: all.
+        :param having: a path below a child, without the ``/`` before it: children that have
+            nothing there are left out.  That it vanished while the child stayed, which nobody
+            does on purpose, may be noticed some seconds later.
+        :return: fires with the names of direct children, in the order of their bytes.
+        :raises PathNotFound: if there is no such directory.
+        """
+
+    def children_of(path: str, names: Sequence[str]) -> Deferred[Sequence[Sequence[str]]]:
+        """
+        List several children of a directory at once.
+
+        :param names: of direct children.
+        :return: fires for each, in the same order, with the names of its own children, in the
+            order of their bytes; none where there is no such directory (any more).
+        """
+
     def move(source: str, destination: str) -> Deferred[None]:
         """
         Move a file, in place of what is at its destination.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from txregistry.errors import DigestInvalid, NameInvalid, TagInvalid
 from txregistry.model.digest import Digest
-from txregistry.model.name import parse_name, parse_reference, parse_tag
+from txregistry.model.name import parse_name, parse_reference, parse_tag, tags_among
 
 runs = st.text("ab0", min_size=1, max_size=3)
 separators = st.sampled_from([".", "_", "__", "-", "--", "-----"])
@@ -144,6 +144,7 @@ class TagTests:
         """
         with pytest.raises(TagInvalid):
             parse_tag(text)
+        assert tags_among(["b", text, "A"]) == ["b", "A"]
 
     @given(text=st.text())
     def test_anything(self, text: str) -> None:

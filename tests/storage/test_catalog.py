@@ -149,10 +149,10 @@ class CatalogTests:
             """Lets a repository go when it is about to be looked at."""
 
             @deferred
-            async def list(self, path: str) -> Sequence[str]:
-                if path.endswith("/b"):
-                    await self.driver.delete(path)
-                return await self.driver.list(path)
+            async def children_of(self, path: str, names: Sequence[str]) -> Sequence[Sequence[str]]:
+                if "b" in names:
+                    await self.driver.delete(f"{path}/b")
+                return await self.driver.children_of(path, names)
 
         assert await listed(open_shop(driver=Vanishing(shop.driver))) == ["a", "d"]
 

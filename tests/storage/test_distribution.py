@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import pytest_twisted
 from twisted.internet import reactor
+from twisted.internet.task import deferLater
 
 from tests.compat.distribution import Distribution
 from tests.proofs.client import Client, Remote
@@ -21,6 +22,7 @@ from tests.storage.kit import image, index, push, push_image
 from txregistry.deferreds import InlineThreads
 from txregistry.drivers.base import CheckedDriver
 from txregistry.drivers.filesystem import FilesystemFactory
+from txregistry.drivers.filesystem.listing import SETTLED
 from txregistry.interfaces import IRepository, IStorageDriver
 from txregistry.model import media_types
 from txregistry.model.access import Requester
@@ -136,6 +138,32 @@ class LinksTests:
         await push(repository, what, ["long"])
         for reference in ("long", str(what.digest)):
             assert Remote(client, NAME).get_manifest(reference).expect(200).body == what.payload
+
+
+class ListsTests:
+    """
+    Directories that both change, and whose lists we keep.
+    """
+
+    async def test_theirs(self, client: Client, repository: IRepository) -> None:
+        """
+        What distribution answered is in our next list, and what it deleted is not, though we knew
+        the directory well.
+        """
+        remote = Remote(client, NAME)
+        first = await push_image(repository, b"1", tags=["first"])
+        await push_image(repository, b"2", tags=["last"])
+        await deferLater(reactor, SETTLED + 0.1)
+        for _ in range(2):
+            assert (await repository.tags.page(10)).items == ("first", "last")
+        remote.put_manifest("more", first.payload).expect(201)
+        assert (await repository.tags.page(10)).items == ("first", "last", "more")
+        assert (await repository.tags.page(1, "last")).items == ("more",)
+        await deferLater(reactor, SETTLED + 0.1)
+        for _ in range(2):
+            assert (await repository.tags.page()).items == ("first", "last", "more")
+        remote.delete(f"manifests/{first.digest}").expect(202)
+        assert (await repository.tags.page()).items == ("last",)
 
 
 class ReferrersTests:

@@ -85,7 +85,7 @@ manifests = st.sampled_from(MANIFESTS)
 tags = st.sampled_from(TAGS).map(Tag)
 troubles = st.one_of(
     st.tuples(
-        st.sampled_from(["get_content", "stat", "list", *WRITES]),
+        st.sampled_from(["get_content", "stat", "list", "children", "children_of", *WRITES]),
         st.builds(StorageFailure, st.just("/x"), st.just("Input/output error")),
     ),
     st.tuples(st.sampled_from(WRITES), st.builds(NoSpace, st.just("/x"))),

@@ -43,7 +43,8 @@ class Failing(DriverWrapper):
         return object.__getattribute__(self, name)
 
 
-READS = ("get_content", "reader", "stat", "list", "walk", "local_file")
+LISTS = ("list", "children", "children_of", "walk")
+READS = ("get_content", "reader", "stat", *LISTS, "local_file")
 WRITES = ("put_content", "writer", "move", "delete")
 
 

@@ -128,6 +128,25 @@ class CheckedDriver:
             return await self._driver.list(check_directory(path))
 
     @deferred
+    async def children(
+        self, path: str, after: str = "", limit: int | None = None, having: str = ""
+    ) -> Sequence[str]:
+        with self._doing("List"):
+            check_directory(path)
+            if having:
+                check_path(f"/{having}")
+            return await self._driver.children(path, after, limit, having)
+
+    @deferred
+    async def children_of(self, path: str, names: Sequence[str]) -> Sequence[Sequence[str]]:
+        with self._doing("List"):
+            check_directory(path)
+            for name in names:
+                if "/" in check_path(f"/{name}")[1:]:
+                    raise InvalidPath(name)
+            return await self._driver.children_of(path, names)
+
+    @deferred
     async def move(self, source: str, destination: str) -> None:
         with self._doing("Move"):
             await self._driver.move(check_path(source), check_path(destination))

@@ -17,6 +17,7 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from txregistry.deferreds import deferred
+from txregistry.drivers.children import children, children_of
 from txregistry.drivers.walk import walk
 from txregistry.errors import PathBusy, PathNotFound, StorageFailure
 from txregistry.interfaces import (
@@ -103,6 +104,14 @@ class MemoryDriver:
         if isinstance(found, _File):
             raise PathNotFound(path)
         return [f"{path.rstrip('/')}/{name}" for name in found.children]
+
+    def children(
+        self, path: str, after: str = "", limit: int | None = None, having: str = ""
+    ) -> Deferred[Sequence[str]]:
+        return children(self, path, after, limit, having)
+
+    def children_of(self, path: str, names: Sequence[str]) -> Deferred[Sequence[Sequence[str]]]:
+        return children_of(self, path, names)
 
     @deferred
     async def move(self, source: str, destination: str) -> None:

@@ -54,6 +54,14 @@ class DriverWrapper:
     def list(self, path: str) -> Deferred[Sequence[str]]:
         return self.driver.list(path)
 
+    def children(
+        self, path: str, after: str = "", limit: int | None = None, having: str = ""
+    ) -> Deferred[Sequence[str]]:
+        return self.driver.children(path, after, limit, having)
+
+    def children_of(self, path: str, names: Sequence[str]) -> Deferred[Sequence[Sequence[str]]]:
+        return self.driver.children_of(path, names)
+
     def move(self, source: str, destination: str) -> Deferred[None]:
         return self.driver.move(source, destination)
 

@@ -7,6 +7,7 @@ The grammars are those of the OCI distribution specification, *Pulling manifests
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final, NewType
 
 from txregistry.errors import NameInvalid, TagInvalid
@@ -65,6 +66,13 @@ def parse_tag(text: str) -> Tag:
             }
         )
     return Tag(text)
+
+
+def tags_among(texts: Sequence[str]) -> list[Tag]:
+    """
+    :return: those that are tags, found faster than by parsing each.
+    """
+    return [Tag(text) for text in texts if _TAG.match(text) is not None]
 
 
 def parse_reference(text: str) -> Reference:

@@ -40,6 +40,9 @@ REPOSITORIES: Final = f"{ROOT}/repositories"
 MANIFESTS: Final = "_manifests"
 """The directory that makes its parent a repository of the catalog."""
 
+CURRENT_LINK: Final = "current/link"
+"""Below the directory of a tag: the link to what it names now."""
+
 UPLOADS: Final = "_uploads"
 STARTED_AT: Final = "startedat"
 DATA: Final = "data"
@@ -82,7 +85,7 @@ def tag(name: RepositoryName, tag: Tag) -> str:
 
 def tag_current_link(name: RepositoryName, tag: Tag) -> str:
     """:return: the link to what a tag names now."""
-    return f"{tags(name)}/{tag}/current/link"
+    return f"{tags(name)}/{tag}/{CURRENT_LINK}"
 
 
 def tag_index_link(name: RepositoryName, tag: Tag, digest: Digest) -> str:

@@ -9,7 +9,6 @@ noted them: in an index under a tag made of the subject's digest (OCI distributi
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -61,18 +60,28 @@ class ReferrerLinks:
             await self._parts.driver.delete(paths.referrer(self._name, subject, digest))
 
     @deferred
-    async def all(self, subject: Digest) -> list[str]:
-        """:return: the digests of what refers to a subject; some may be gone."""
+    async def after(self, subject: Digest, last: str, limit: int) -> list[str]:
+        """
+        :param last: the text of a digest, or any other.
+        :return: the next digests of what refers to a subject, in order; some may be gone.
+        """
+        directory = paths.referrers(self._name, subject)
         found: list[str] = []
-        for directory in await self._children(paths.referrers(self._name, subject)):
-            algorithm = paths.last_component(directory)
-            begin = len(directory) + 1
-            found += [f"{algorithm}:{path[begin:]}" for path in await self._children(directory)]
+        for algorithm in await self._children(directory):
+            if (begin := f"{algorithm}:") <= last and not last.startswith(begin):
+                continue
+            after = last.removeprefix(begin) if last.startswith(begin) else ""
+            hexes = await self._children(f"{directory}/{algorithm}", after, limit - len(found))
+            found += [begin + hex_ for hex_ in hexes]
+            if len(found) == limit:
+                break
         return found
 
-    async def _children(self, path: str) -> Sequence[str]:
+    async def _children(
+        self, path: str, after: str = "", limit: int | None = None
+    ) -> Sequence[str]:
         try:
-            return await self._parts.driver.list(path)
+            return await self._parts.driver.children(path, after, limit)
         except PathNotFound:
             return ()
 
@@ -98,9 +107,11 @@ class Referrers:
     async def page(
         self, subject: Digest, limit: int, last: str = "", artifact_types: Sequence[str] = ()
     ) -> ReferrersPage:
-        noted = sorted({*await self._links.all(subject), *await self._listed(subject)})
-        begin = bisect_right(noted, last)
-        end = min(begin + MOST_LOOKED_AT, len(noted))
+        # One more tells whether there is more.
+        ours = await self._links.after(subject, last, MOST_LOOKED_AT + 1)
+        theirs = {text for text in await self._listed(subject) if text > last}
+        noted = sorted(theirs.union(ours))
+        begin, end = 0, min(MOST_LOOKED_AT, len(noted))
         found: list[ReferrerDescriptor] = []
         while begin < end and len(found) < limit:
             some = noted[begin : min(begin + max(limit - len(found), AT_ONCE), end)]

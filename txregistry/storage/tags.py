@@ -4,9 +4,9 @@ The tags of a repository.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Final
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -18,15 +18,17 @@ from txregistry.errors import (
     ManifestUnknown,
     NameUnknown,
     PathNotFound,
-    TagInvalid,
 )
 from txregistry.interfaces import ITags, Page
 from txregistry.model.digest import Digest
-from txregistry.model.name import RepositoryName, Tag, parse_tag
+from txregistry.model.name import RepositoryName, Tag, tags_among
 from txregistry.storage import paths
 from txregistry.storage.locks import holding, tag_key
 from txregistry.storage.parts import Parts
-from txregistry.storage.waiting import AT_ONCE, each
+from txregistry.storage.waiting import Breath, each
+
+_PIECE: Final = 8192
+"""How many names are looked at between two looks at the clock."""
 
 
 @implementer(ITags)
@@ -48,16 +50,17 @@ class Tags:
 
     @deferred
     async def page(self, limit: int | None = None, last: str = "") -> Page:
-        names = await self._names()
-        begin = bisect_right(names, last)
-        wanted = len(names) if limit is None else limit
-        found: list[Tag] = []
         # One more than is wanted tells whether there is more.
-        while begin < len(names) and len(found) <= wanted:
-            end = begin + max(wanted + 1 - len(found), AT_ONCE)
-            found += await self._existing(names[begin:end])
-            begin = end
-        return Page(tuple(found[:wanted]), len(found) > wanted)
+        wanted = None if limit is None else limit + 1
+        found: list[Tag] = []
+        while True:
+            asked = None if wanted is None else wanted - len(found)
+            names = await self._names(last, asked, paths.CURRENT_LINK)
+            found += await self._only_tags(names)
+            if asked is None or len(names) < asked or len(found) == wanted:
+                break
+            last = names[-1]
+        return Page(tuple(found[:limit]), limit is not None and len(found) > limit)
 
     @deferred
     async def delete(self, tag: Tag) -> None:
@@ -98,7 +101,7 @@ class Tags:
     async def remove_all(self, digest: Digest) -> None:
         """Remove the tags that name a manifest."""
         try:
-            names = await self._names()
+            names = await self._only_tags(await self._names())
         except NameUnknown:
             return
 
@@ -112,18 +115,27 @@ class Tags:
 
         await each(remove, names, self._parts.threads)
 
-    async def _names(self) -> list[Tag]:
+    async def _names(
+        self, last: str = "", limit: int | None = None, having: str = ""
+    ) -> Sequence[str]:
         """
-        :return: the tags that have a directory, in byte order.
+        :return: what is in the directory of the tags, in byte order.
         :raises NameUnknown: if there is no such repository.
         """
         try:
-            children = await self._parts.driver.list(paths.tags(self._name))
+            return await self._parts.driver.children(paths.tags(self._name), last, limit, having)
         except PathNotFound:
             await self._check_repository()
-            return []
-        names = [paths.last_component(child) for child in children]
-        return sorted(Tag(name) for name in names if _is_tag(name))
+            return ()
+
+    async def _only_tags(self, names: Sequence[str]) -> Sequence[Tag]:
+        """:return: those that can be tags."""
+        breath = Breath(self._parts.threads)
+        found: list[Tag] = []
+        for begin in range(0, len(names), _PIECE):
+            found += tags_among(names[begin : begin + _PIECE])
+            await breath.take()
+        return found
 
     async def _check_repository(self) -> None:
         """A repository without a tag exists if it has a manifest."""
@@ -131,15 +143,6 @@ class Tags:
             await self._parts.driver.stat(paths.revisions(self._name))
         except PathNotFound:
             raise NameUnknown({"name": self._name}) from None
-
-    async def _existing(self, names: Sequence[Tag]) -> list[Tag]:
-        """:return: those that are really there."""
-        there = await each(
-            lambda tag: self._parts.links.exists(paths.tag_current_link(self._name, tag)),
-            names,
-            self._parts.threads,
-        )
-        return [name for name, exists in zip(names, there, strict=True) if exists]
 
     @deferred
     async def _delete(self, tag: Tag) -> None:
@@ -151,14 +154,6 @@ class Tags:
     async def _remove(self, tag: Tag) -> None:
         with suppress(PathNotFound):
             await self._parts.driver.delete(paths.tag(self._name, tag))
-
-
-def _is_tag(text: str) -> bool:
-    try:
-        parse_tag(text)
-    except TagInvalid:
-        return False
-    return True
 
 
 def _unknown(tag: Tag) -> ManifestUnknown:

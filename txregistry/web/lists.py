@@ -13,7 +13,7 @@ from txregistry.interfaces import IRegistry
 from txregistry.model import media_types
 from txregistry.model.digest import Digest
 from txregistry.web.call import Call, Response
-from txregistry.web.json import to_json
+from txregistry.web.json import names_to_json, to_json
 from txregistry.web.urls import next_link
 
 _JSON = (b"Content-Type", b"application/json")
@@ -40,7 +40,9 @@ class Tags:
         if page.more and page.items:
             query = [("last", page.items[-1]), ("n", str(limit))]
             headers.append(next_link(call.path, query))
-        return Response(200, headers, to_json({"name": call.repository.name, "tags": page.items}))
+        tags = names_to_json(page.items)
+        body = f'{{"name":"{call.repository.name}","tags":{tags}}}\n'
+        return Response(200, headers, body.encode("ascii"))
 
 
 @frozen
@@ -71,7 +73,8 @@ class Catalog:
         if page.more and page.items:
             query = [("last", page.items[-1]), ("n", str(limit))]
             headers.append(next_link(call.path, query))
-        return Response(200, headers, to_json({"repositories": names}))
+        body = f'{{"repositories":{names_to_json(names)}}}\n'
+        return Response(200, headers, body.encode("ascii"))
 
 
 @frozen

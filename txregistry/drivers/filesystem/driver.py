@@ -16,6 +16,7 @@ from zope.interface import implementer
 from txregistry.deferreds import InlineThreads, Threads, deferred
 from txregistry.drivers.filesystem import failures, hidden
 from txregistry.drivers.filesystem.durability import Names, sync_directory
+from txregistry.drivers.filesystem.listings import REMEMBERED_BYTES, Listings
 from txregistry.drivers.filesystem.reading import FileReader, open_file, stat_path
 from txregistry.drivers.filesystem.survey import LocalSurvey
 from txregistry.drivers.filesystem.threads import DriverThreads, opened
@@ -73,6 +74,7 @@ class FilesystemDriver:
         self._syncs = Syncs()
         self._names = Names(self._root or "/", together=self._syncs.together)
         self._survey = LocalSurvey(self._root, threads, stale_after)
+        self._listings = Listings(self._root, threads, REMEMBERED_BYTES if quick else 0)
 
     def check_writable(self) -> None:
         """
@@ -118,6 +120,14 @@ class FilesystemDriver:
 
     def list(self, path: str) -> Deferred[Sequence[str]]:
         return self._threads.run(self._list, path)
+
+    def children(
+        self, path: str, after: str = "", limit: int | None = None, having: str = ""
+    ) -> Deferred[Sequence[str]]:
+        return self._listings.children(path, after, limit, having)
+
+    def children_of(self, path: str, names: Sequence[str]) -> Deferred[Sequence[Sequence[str]]]:
+        return self._listings.children_of(path, names)
 
     def move(self, source: str, destination: str) -> Deferred[None]:
         return self._threads.run(self._move, source, destination)

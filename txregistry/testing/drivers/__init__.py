@@ -13,6 +13,7 @@ and must be empty at first.
 """
 
 from txregistry.testing.drivers.contents import ContentContract
+from txregistry.testing.drivers.lists import ListContract
 from txregistry.testing.drivers.streams import StreamContract
 from txregistry.testing.drivers.suite import Sizes, coroutine_tests
 from txregistry.testing.drivers.trees import TreeContract
@@ -23,7 +24,9 @@ from txregistry.testing.drivers.writers import WriterContract
 __all__ = ["DriverContract", "Sizes", "WatchedDriver", "coroutine_tests"]
 
 
-class DriverContract(ContentContract, StreamContract, WriterContract, TreeContract, WalkContract):
+class DriverContract(
+    ContentContract, StreamContract, WriterContract, TreeContract, ListContract, WalkContract
+):
     """
     All that a storage driver must do.
     """

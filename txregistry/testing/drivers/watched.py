@@ -106,6 +106,18 @@ class WatchedDriver(DriverWrapper):
         return await self.note("list", path, lambda: self.driver.list(path))
 
     @deferred
+    async def children(
+        self, path: str, after: str = "", limit: int | None = None, having: str = ""
+    ) -> Sequence[str]:
+        return await self.note(
+            "children", path, lambda: self.driver.children(path, after, limit, having)
+        )
+
+    @deferred
+    async def children_of(self, path: str, names: Sequence[str]) -> Sequence[Sequence[str]]:
+        return await self.note("children_of", path, lambda: self.driver.children_of(path, names))
+
+    @deferred
     async def move(self, source: str, destination: str) -> None:
         await self.note("move", source, lambda: self.driver.move(source, destination))
 

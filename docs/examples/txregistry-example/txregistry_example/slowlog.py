@@ -48,6 +48,14 @@ class SlowLogDriver(DriverWrapper):
     def list(self, path: str) -> Deferred[Sequence[str]]:
         return self._timed("list", path, super().list(path))
 
+    def children(
+        self, path: str, after: str = "", limit: int | None = None, having: str = ""
+    ) -> Deferred[Sequence[str]]:
+        return self._timed("children", path, super().children(path, after, limit, having))
+
+    def children_of(self, path: str, names: Sequence[str]) -> Deferred[Sequence[Sequence[str]]]:
+        return self._timed("children_of", path, super().children_of(path, names))
+
     def move(self, source: str, destination: str) -> Deferred[None]:
         return self._timed("move", source, super().move(source, destination))
 

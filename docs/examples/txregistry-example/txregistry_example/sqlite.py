@@ -14,6 +14,7 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from txregistry.deferreds import Threads, deferred
+from txregistry.drivers.children import children, children_of
 from txregistry.drivers.walk import walk
 from txregistry.errors import ConfigurationError, PathBusy, Problem
 from txregistry.interfaces import (
@@ -73,6 +74,14 @@ class SqliteDriver:
 
     def list(self, path: str) -> Deferred[Sequence[str]]:
         return self._threads.run(self._database.children, path)
+
+    def children(
+        self, path: str, after: str = "", limit: int | None = None, having: str = ""
+    ) -> Deferred[Sequence[str]]:
+        return children(self, path, after, limit, having)
+
+    def children_of(self, path: str, names: Sequence[str]) -> Deferred[Sequence[Sequence[str]]]:
+        return children_of(self, path, names)
 
     def move(self, source: str, destination: str) -> Deferred[None]:
         return self._threads.run(self._database.move, source, destination)
