@@ -4,11 +4,13 @@ Access: what a request wants to do, to what, and who asks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Final
+from typing import Final, Protocol
 
 from attrs import field, frozen
+
+from txregistry.model.digest import Digest
 
 
 class Action(StrEnum):
@@ -91,6 +93,35 @@ class Decision:
     rule: str
 
 
+class Request(Protocol):
+    """
+    A request, for who wants to know more of it than most do: each of these is found out when it is
+    asked.
+    """
+
+    def method(self) -> str:
+        """:return: as it came."""
+
+    def host(self) -> str:
+        """:return: its ``Host`` as it came, bytes as ISO 8859-1, ``""`` where it has none."""
+
+    def peer(self) -> str:
+        """:return: the address of the client behind all trusted proxies, with a known port."""
+
+    def manifest_url(self, name: str, digest: Digest) -> str:
+        """:return: where a manifest of a repository is for who asks, with scheme and host."""
+
+    def blob_url(self, name: str, digest: Digest) -> str:
+        """:return: where a blob of a repository is for who asks, with scheme and host."""
+
+    def when_served(self, call: Callable[[], None]) -> None:
+        """
+        :param call: to be made when the last byte of an answer that serves what was asked for has
+            been handed to the transport: not of a refusal, nor of one that says that the client
+            has it already.  It is not made at all if the client goes away before.
+        """
+
+
 @frozen
 class Requester:
     """
@@ -100,12 +131,14 @@ class Requester:
     :param request_id: a UUID, the same in logs and events.
     :param address: the client's address, behind all trusted proxies.
     :param user_agent: what the client calls itself.
+    :param request: what else there is to know of the request; ``None`` where there is none.
     """
 
     actor: str = ""
     request_id: str = ""
     address: str = ""
     user_agent: str = ""
+    request: Request | None = field(default=None, eq=False, repr=False)
 
 
 def records(accesses: Iterable[Access]) -> list[dict[str, str]]:

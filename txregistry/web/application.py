@@ -9,7 +9,6 @@ their route by a short matcher, everything else through Klein's.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -104,7 +103,7 @@ class RegistryApplication:
 
     def dispatch(self, request: RegistryRequest) -> None:
         """Begin to answer a request whose head has arrived."""
-        exchange = RunningExchange(request, self._seconds())
+        exchange = RunningExchange(request, self._seconds(), urls=self._options.urls)
         if request.method in (b"GET", b"HEAD"):
             self._go_short_way(exchange)
         else:
@@ -133,11 +132,6 @@ class RegistryApplication:
         exchange.address = outside.address
         exchange.outside = outside
         exchange.path = decode_path(request.uri)
-
-    def _base(self, exchange: RunningExchange) -> str:
-        """:return: what stands before ``v2/`` in URLs for a client."""
-        secure: bool = exchange.request.isSecure()  # type: ignore[no-untyped-call]  # Twisted's
-        return self._options.urls.base(exchange.outside, secure, exchange.text(b"host"))
 
     def _below_prefix(self, exchange: RunningExchange) -> str:
         return strip_prefix(exchange.path, self._options.urls.prefix)
@@ -199,13 +193,13 @@ class RegistryApplication:
         grant = await authorization.demand()
         exchange.actor = grant.actor
         requester = Requester(
-            grant.actor, exchange.id, exchange.address, exchange.text(b"user-agent")
+            grant.actor, exchange.id, exchange.address, exchange.text(b"user-agent"), exchange
         )
         call = Call(
             request=exchange.request,
             variables=variables,
             path=exchange.path,
-            base=partial(self._base, exchange),
+            base=exchange.base,
             authorization=authorization,
             requester=requester,
             repository=self._registry.repository(name, requester) if name else None,
@@ -227,6 +221,8 @@ class RegistryApplication:
         self._running += 1
         try:
             await self._send(exchange, await answering)
+            if exchange.served is not None:
+                exchange.tell_served()
         except (CancelledError, ClientDisconnected):
             _abort(exchange.request)
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer
@@ -237,6 +233,7 @@ class RegistryApplication:
             error.__traceback__ = None
         finally:
             self._running -= 1
+            exchange.served = None  # who waits for it has the request, and so this
             if exchange.errors or not self._only_failures:
                 self._completed(exchange.finished(self._seconds()))
             if self._waiting:

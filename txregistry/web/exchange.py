@@ -4,14 +4,17 @@ A request while it is being answered: what the log will tell of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
+from twisted.internet.address import IPv4Address, IPv6Address
 
 from txregistry.interfaces import Exchange
+from txregistry.model.digest import Digest
 from txregistry.web.proxies import Outside
+from txregistry.web.urls import UrlRules, blob_url, manifest_url
 
 if TYPE_CHECKING:
     from txregistry.web.request import RegistryRequest
@@ -23,6 +26,11 @@ NO_ERRORS: Final[Sequence[Mapping[str, Any]]] = ()
 
 
 NOWHERE: Final = Outside("")
+
+BY_REQUEST: Final = UrlRules()
+
+UNSERVED: Final = frozenset({304})
+"""Answers that are no refusals, and still give the client nothing of what it asked for."""
 
 _random = Random()  # noqa: S311 - its numbers keep no secret
 
@@ -46,6 +54,9 @@ class RunningExchange:
     :param address: the client's, behind all trusted proxies.
     :param path: the path as it was asked, decoded; ``""`` where it can't be.
     :param outside: what it was like before it came through proxies.
+    :param urls: how URLs are built for its client.
+    :param secure: whether its connection is, as far as somebody wanted to know.
+    :param served: who wants to know that it has been served.
     """
 
     request: RegistryRequest
@@ -60,10 +71,59 @@ class RunningExchange:
     status: int = CLIENT_GONE
     content_type: str = ""
     errors: Sequence[Mapping[str, Any]] = NO_ERRORS
+    urls: UrlRules = BY_REQUEST
+    secure: bool | None = None
+    served: list[Callable[[], None]] | None = None
 
     def text(self, name: bytes) -> str:
         """:return: a header field of the request, ``""`` where it is missing."""
         return (self.request.header(name) or b"").decode("latin-1")
+
+    def base(self) -> str:
+        """:return: what stands before ``v2/`` in URLs for the client."""
+        return self.urls.base(self.outside, self._is_secure(), self.text(b"host"))
+
+    # what others may ask of it, as Request says
+
+    def method(self) -> str:
+        return self.request.method.decode("latin-1")
+
+    def host(self) -> str:
+        return self.text(b"host")
+
+    def peer(self) -> str:
+        client = self.request.client
+        if not isinstance(client, IPv4Address | IPv6Address) or client.host != self.address:
+            return self.address
+        host = f"[{client.host}]" if ":" in client.host else client.host
+        return f"{host}:{client.port}"
+
+    def manifest_url(self, name: str, digest: Digest) -> str:
+        return manifest_url(self._absolute(), name, digest).decode("ascii")
+
+    def blob_url(self, name: str, digest: Digest) -> str:
+        return blob_url(self._absolute(), name, digest).decode("ascii")
+
+    def when_served(self, call: Callable[[], None]) -> None:
+        if self.served is None:
+            # When it has been served, the request knows nothing of its connection any more.
+            self.secure, self.served = self._is_secure(), []
+        self.served.append(call)
+
+    def tell_served(self) -> None:
+        """Tell whoever wants to know, if the answer has served anything."""
+        calls, self.served = self.served, None
+        if self.request.finished and self.status < 400 and self.status not in UNSERVED:
+            for call in calls or ():
+                call()
+
+    def _absolute(self) -> str:
+        return self.urls.absolute(self.outside, self._is_secure(), self.text(b"host"))
+
+    def _is_secure(self) -> bool:
+        if self.secure is None:
+            return bool(self.request.isSecure())  # type: ignore[no-untyped-call]  # Twisted's
+        return self.secure
 
     def finished(self, now: float) -> Exchange:
         """

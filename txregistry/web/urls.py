@@ -36,8 +36,17 @@ class UrlRules:
         """
         if self.root:
             return self.root
+        return self.prefix if self.relative else self.absolute(outside, secure, host)
+
+    def absolute(self, outside: Outside, secure: bool, host: str) -> str:
+        """
+        :return: the same for who isn't the client and so can't know to what a path is relative; a
+            path still, where the request names no host.
+        """
+        if self.root:
+            return self.root
         host = outside.host or host
-        if self.relative or not host:
+        if not host:
             return self.prefix
         scheme = outside.scheme or ("https" if secure else "http")
         return f"{scheme}://{host}{self.prefix}"
