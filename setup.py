@@ -27,9 +27,11 @@ def version() -> str:
 # Why each of these is needed stands in docs/dependencies.md.
 requires = [
     "attrs>=23.2",
+    "cryptography>=42.0",
     "httptools>=0.6.1",
     "hyperlink>=21.0",
     "klein>=24.8",
+    "pyjwt>=2.15",
     "pyopenssl>=24.0",
     "pyyaml>=6.0",
     "treq>=24.9",
@@ -51,6 +53,7 @@ development = {
     "tests": [
         *testing,
         "hypothesis>=6.100",
+        "jwcrypto>=1.5.7",  # signs tokens that pyjwt shall verify
         "pytest-timeout>=2.3",
         "setuptools>=64",
         "wheel>=0.40",

@@ -156,6 +156,7 @@ _ACCESS_CONTROLLERS = _Choice(
     {
         "none": "txregistry.auth.open.factory",
         "silly": "txregistry.auth.silly.factory",
+        "token": "txregistry.auth.token.factory.factory",
     },
 )
 

@@ -56,6 +56,8 @@ class Credentials:
     :param secure: whether the client speaks TLS, with us or with a trusted proxy before us.
     :param certificate: the client's own certificate in DER, once TLS has verified it; ``b""`` where
         it has shown none, or comes through a proxy, whose certificate that would be.
+    :param forwarded_scheme: ``http`` or ``https``, where a trusted proxy says which it is that the
+        client speaks.
     """
 
     authorization: str = field(default="", repr=False)
@@ -63,6 +65,7 @@ class Credentials:
     host: str = ""
     secure: bool = False
     certificate: bytes = field(default=b"", repr=False)
+    forwarded_scheme: str = ""
 
 
 @frozen

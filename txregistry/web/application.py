@@ -304,6 +304,7 @@ def _credentials(exchange: RunningExchange) -> Credentials:
         outside.host or exchange.text(b"host"),
         outside.scheme == "https" if outside.scheme else secure,
         certificate,
+        outside.scheme,
     )
 
 

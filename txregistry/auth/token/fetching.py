@@ -1,0 +1,121 @@
+"""
+Fetching a small document from an address that the operator has named.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from treq.client import HTTPClient
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.http_headers import Headers
+
+from txregistry.deferreds import deferred
+
+LARGEST: Final = 1024 * 1024
+TIMEOUT: Final = 10.0
+
+OK: Final = 200
+
+
+def check_address(url: str) -> None:
+    """
+    :raises ValueError: if keys from there could be anybody's.
+    """
+    parts = urlsplit(url)
+    if not parts.hostname or parts.scheme not in ("http", "https"):
+        raise ValueError("is no address such as https://auth.example.com/jwks")
+    if parts.scheme == "http" and not _is_local(parts.hostname):
+        raise ValueError(
+            "must begin with https: whoever is on the way could put keys of his own in"
+        )
+    if parts.username or parts.password:
+        raise ValueError("must not hold a password, which logs would show")
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Fetching:
+    """
+    Fetches a document, over and over.
+
+    :param reactor: for connections and time limits.
+    :param url: where it is.
+    """
+
+    def __init__(self, reactor: Any, url: str) -> None:
+        self._reactor = reactor
+        self._url = url
+        pool = HTTPConnectionPool(reactor, persistent=False)
+        self._client = HTTPClient(Agent(reactor, pool=pool, connectTimeout=TIMEOUT))
+
+    def fetch(self) -> Deferred[bytes]:
+        """
+        Fetch it.
+
+        :raises ValueError: if the answer is none, or too large.
+        """
+        fetching = self._fetch()
+        fetching.addTimeout(TIMEOUT, self._reactor)
+        return fetching
+
+    @deferred
+    async def _fetch(self) -> bytes:
+        # A redirect could lead anywhere, and whoever answers there decides who gets in.
+        response = await self._client.get(
+            self._url,
+            allow_redirects=False,
+            unbuffered=True,
+            headers=Headers({"Accept": ["application/json"], "Accept-Encoding": ["identity"]}),
+        )
+        if response.code != OK:
+            raise ValueError(
+                f"the server answers {response.code}"
+                + (", and redirects are not followed" if 300 <= response.code < 400 else "")
+            )
+        body = _Body()
+        response.deliverBody(body)
+        return await body.complete
+
+
+class _Body(Protocol):
+    """
+    Collects a body, up to a limit.
+    """
+
+    def __init__(self) -> None:
+        self.complete: Deferred[bytes] = Deferred(lambda _: self._abort())
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > LARGEST and not self.complete.called:
+            self.complete.errback(ValueError(f"the answer has more than {LARGEST} bytes"))
+            self._abort()
+
+    def connectionLost(self, reason: Failure | None = None) -> None:
+        if self.complete.called:
+            return
+        if reason is None or reason.check(ResponseDone, PotentialDataLoss):
+            self.complete.callback(b"".join(self._pieces))
+        else:
+            self.complete.errback(reason)
+
+    def _abort(self) -> None:
+        self._pieces.clear()
+        transport: Any = self.transport
+        if transport is not None:
+            transport.abortConnection()
