@@ -835,6 +835,7 @@ class Exchange:
     :param written: bytes of the answer's body.
     :param seconds: how long it took.
     :param errors: what stood in the error envelope.
+    :param received: bytes of the request's body that came.
     """
 
     request_id: str
@@ -853,6 +854,7 @@ class Exchange:
     written: int
     seconds: float
     errors: Sequence[Mapping[str, Any]]
+    received: int = 0
 
 
 class IMetrics(Interface):

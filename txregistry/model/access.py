@@ -56,6 +56,8 @@ class Credentials:
     :param secure: whether the client speaks TLS, with us or with a trusted proxy before us.
     :param certificate: the client's own certificate in DER, once TLS has verified it; ``b""`` where
         it has shown none, or comes through a proxy, whose certificate that would be.
+    :param request_id: the UUID of the request; ``""`` where it is only asked what may be shown to
+        somebody whose request was decided before.  That is in no log, and counts for nothing.
     :param forwarded_scheme: ``http`` or ``https``, where a trusted proxy says which it is that the
         client speaks.
     """
@@ -65,6 +67,7 @@ class Credentials:
     host: str = ""
     secure: bool = False
     certificate: bytes = field(default=b"", repr=False)
+    request_id: str = field(default="", kw_only=True)
     forwarded_scheme: str = ""
 
 

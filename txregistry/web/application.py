@@ -305,6 +305,7 @@ def _credentials(exchange: RunningExchange) -> Credentials:
         outside.scheme == "https" if outside.scheme else secure,
         certificate,
         outside.scheme,
+        request_id=exchange.id,
     )
 
 

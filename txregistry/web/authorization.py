@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from txregistry.errors import Denied, Unauthorized
 from txregistry.interfaces import Grant, IAccessController
@@ -39,9 +39,10 @@ class Authorization:
         return await self.controller.authorize(self.credentials, self.accesses)
 
     async def may_pull(self, name: str) -> bool:
-        """:return: whether the requester may pull from a repository."""
+        """:return: whether the requester may be shown a repository."""
+        credentials = evolve(self.credentials, request_id="")
         try:
-            await self.controller.authorize(self.credentials, [Access(Action.PULL, name)])
+            await self.controller.authorize(credentials, [Access(Action.PULL, name)])
         except (Unauthorized, Denied):
             return False
         return True

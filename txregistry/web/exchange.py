@@ -146,6 +146,7 @@ class RunningExchange:
             variables=self.variables,
             status=self.status,
             written=request.sentLength,
+            received=request.body.received,
             seconds=now - self.started,
             errors=self.errors,
         )
