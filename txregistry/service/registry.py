@@ -17,6 +17,8 @@ from txregistry.drivers.base import CheckedDriver
 from txregistry.errors import ConfigurationError, Problem
 from txregistry.interfaces import ILocks, IRegistry, IStorageDriver
 from txregistry.model.manifest import Platform
+from txregistry.notifications.listening.registry import ListeningRegistry
+from txregistry.notifications.listening.report import Telling
 from txregistry.storage.registry import Registry
 from txregistry.storage.switches import ReadOnlyRegistry, UndeletableRegistry
 from txregistry.storage.validation import Required, Validation
@@ -80,11 +82,13 @@ def build_registry(
     driver: IStorageDriver,
     locks: ILocks | None = None,
     caches: Caches | None = None,
+    telling: Telling | None = None,
 ) -> IRegistry:
     """
     :param driver: where everything is.
     :param locks: where other processes serve the same tree.
     :param caches: what is known without asking the driver, if there is something.
+    :param telling: how it is told what happens, if anybody wants to know.
     :return: the registry with its switches and middleware around it.
     :raises ConfigurationError: if there is no such middleware, or its options are wrong.
     """
@@ -106,6 +110,8 @@ def build_registry(
     for middleware in _enabled(configuration.middleware.registry):
         factory = factories.registry_middleware_factory(middleware.name)
         registry = factory.create(reactor, registry, middleware.options)
+    if telling is not None:
+        registry = ListeningRegistry(registry, telling)
     wrappers = [
         factories.repository_middleware_factory(middleware.name).create(reactor, middleware.options)
         for middleware in _enabled(configuration.middleware.repository)

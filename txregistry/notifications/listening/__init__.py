@@ -1,0 +1,3 @@
+"""
+The decorators that record what is done to repositories.
+"""

@@ -1,0 +1,49 @@
+"""
+What manifests say that blobs are.
+
+The storage tree keeps no media type of a blob, so its events can't tell it.  Manifests can, and
+those that went by lately are remembered: a client pulls a manifest before its layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from txregistry.model.digest import Digest
+from txregistry.model.event import Member
+from txregistry.notifications.listening.members import members
+from txregistry.recent import Recent
+
+LARGEST: Final = 64 * 1024
+"""A manifest of more bytes is not looked into: it would cost more than it's worth."""
+
+
+class LayerTypes:
+    """
+    The media types of blobs, as far as they are known.
+
+    :param capacity: of how many blobs, and of how many manifests it is known what is in them.
+    """
+
+    def __init__(self, capacity: int = 10_000) -> None:
+        self._types: Recent[Digest, str] = Recent(capacity)
+        self._known: Recent[Digest, bool] = Recent(capacity)
+
+    def learn(self, digest: Digest, payload: bytes) -> None:
+        """
+        Look into a manifest that went by.
+
+        :param digest: of it.
+        """
+        if len(payload) <= LARGEST and not self._known.get(digest):
+            self._known.put(digest, value=True)
+            self._note(members(payload))
+
+    def of(self, digest: Digest) -> str:
+        """:return: the media type of a blob, ``""`` where it isn't known."""
+        return self._types.get(digest) or ""
+
+    def _note(self, named: Iterable[Member]) -> None:
+        for member in named:
+            self._types.put(member.digest, member.media_type)

@@ -1,0 +1,113 @@
+"""
+From what happened to events, and into a sink.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from twisted.logger import Logger
+
+from txregistry.deferreds import deferred
+from txregistry.interfaces import IMetrics, ISink
+from txregistry.model.access import Requester
+from txregistry.model.event import Event, EventAction, Origin, Source, Target
+from txregistry.notifications.listening.identity import event_id, local_offset
+
+UNWRITTEN: Final = "registry_notifications_unwritten_total"
+"""Counts the events that the sink didn't take."""
+
+
+class Recorder:
+    """
+    Makes events and writes them.  Whatever goes wrong, no request fails for it.
+
+    :param sink: takes them.
+    :param source: who tells.
+    :param metrics: where it is counted what could not be written.
+    :param now: nanoseconds since 1970.
+    :param offset: what the local time is ahead of UTC at such a moment, in seconds.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        sink: ISink,
+        source: Source,
+        metrics: IMetrics | None = None,
+        now: Callable[[], int] = time.time_ns,
+        offset: Callable[[int], int] = local_offset,
+    ) -> None:
+        self._sink = sink
+        self._source = source
+        self._metrics = metrics
+        self._now = now
+        self._offset = offset
+        self._unwritten = 0
+
+    @deferred
+    async def record(
+        self, requester: Requester, action: EventAction, targets: Sequence[Target]
+    ) -> None:
+        """
+        Write an event for each target, all at once.
+
+        :return: fires when the sink has them, or has failed.
+        """
+        try:
+            events = self._events(requester, action, targets)
+            await self._sink.write(events)
+        except Exception:  # noqa: BLE001 - the request has succeeded, and that stands
+            self._failed(len(targets))
+        else:
+            if self._unwritten:
+                self.log.info("events are written again; {lost} were not", lost=self._unwritten)
+                self._unwritten = 0
+
+    def _events(
+        self, requester: Requester, action: EventAction, targets: Sequence[Target]
+    ) -> list[Event]:
+        now = self._now()
+        offset, origin = self._offset(now), _origin(requester)
+        actor = _text(requester.actor)
+        return [
+            Event(event_id(now), now, action, target, origin, actor, self._source, offset)
+            for target in targets
+        ]
+
+    def _failed(self, count: int) -> None:
+        """Say so once, and count on: a disk that is full is full for thousands of requests."""
+        if not self._unwritten:
+            self.log.failure("events can't be written, and nobody will be told of them")
+        self._unwritten += count
+        if self._metrics is not None:
+            self._metrics.count(UNWRITTEN, {}, count)
+
+
+def _origin(requester: Requester) -> Origin:
+    request = requester.request
+    if request is None:
+        return Origin(requester.request_id, requester.address, "", "", _text(requester.user_agent))
+    return Origin(
+        requester.request_id,
+        request.peer(),
+        _text(request.host()),
+        request.method(),
+        _text(requester.user_agent),
+    )
+
+
+def _text(field: str) -> str:
+    """
+    :param field: of a request, its bytes as ISO 8859-1.
+    :return: the text that it means to most: UTF-8; a byte that is none is a lone surrogate.
+    """
+    if field.isascii():
+        return field
+    try:
+        return field.encode("latin-1").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return field  # it was text before

@@ -1,0 +1,185 @@
+"""
+What one request does to one repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from txregistry.deferreds import Threads, deferred
+from txregistry.interfaces import IManifests
+from txregistry.model.access import Requester
+from txregistry.model.descriptor import Descriptor
+from txregistry.model.digest import Digest
+from txregistry.model.event import EventAction, Kind, Member, Target
+from txregistry.model.name import RepositoryName, Tag
+from txregistry.notifications.listening.layers import LayerTypes
+from txregistry.notifications.listening.members import members
+from txregistry.notifications.listening.recorder import Recorder
+
+_READ_AT_ONCE = 64 * 1024
+"""A manifest of more bytes is read in a thread: 4 MiB of JSON take a quarter of a second."""
+
+
+@frozen
+class Telling:
+    """
+    How it is told, for all requests.
+
+    :param recorder: makes and writes events.
+    :param threads: where big manifests are read.
+    :param references: whether the event of a manifest tells what the manifest names.
+    :param layers: the types of blobs, where somebody wants to know them.
+    """
+
+    recorder: Recorder
+    threads: Threads
+    references: bool = False
+    layers: LayerTypes | None = None
+
+
+@frozen
+class Pulled:
+    """
+    Something that a request has been given.
+
+    :param tag: by which it was asked for, ``""`` where it was by digest.
+    """
+
+    kind: Kind
+    descriptor: Descriptor
+    tag: str = ""
+
+
+class Report:
+    """
+    Tells what is done, and what was pulled when it has been served.
+
+    :param name: of the repository.
+    :param requester: whose request it is.
+    :param manifests: the manifests of the repository, to look into.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        telling: Telling,
+        name: RepositoryName,
+        requester: Requester,
+        manifests: Callable[[], IManifests],
+    ) -> None:
+        self.telling = telling
+        self.name = name
+        self._requester = requester
+        self._manifests = manifests
+        self._pulled: dict[Digest, Pulled] = {}
+
+    def write(self, action: EventAction, *targets: Target) -> Deferred[None]:
+        """
+        Tell what has been done.
+
+        :return: fires when the sink has it; never fails.
+        """
+        return self.telling.recorder.record(self._requester, action, targets)
+
+    def pulled(self, kind: Kind, descriptor: Descriptor, tag: str = "") -> None:
+        """
+        Note what the request has been given.  It is pulled when the answer has gone out; what it
+        was given twice, as facts and as content, it pulls once.
+        """
+        if descriptor.digest in self._pulled:
+            return
+        request = self._requester.request
+        if not self._pulled and request is not None:
+            request.when_served(self._served)
+        self._pulled[descriptor.digest] = Pulled(kind, descriptor, tag)
+        if request is None:
+            self._tell_pulled()
+
+    def blob(self, descriptor: Descriptor, source: str = "") -> Target:
+        """
+        :param source: the repository from which it was mounted.
+        :return: a blob as a target.
+        """
+        request, layers = self._requester.request, self.telling.layers
+        return Target(
+            repository=self.name,
+            kind=Kind.BLOB,
+            digest=descriptor.digest,
+            media_type=descriptor.media_type,
+            size=descriptor.size,
+            url=request.blob_url(self.name, descriptor.digest) if request else "",
+            from_repository=source,
+            layer_type=layers.of(descriptor.digest) if layers else "",
+        )
+
+    def manifest(
+        self, descriptor: Descriptor, tag: str = "", references: tuple[Member, ...] = ()
+    ) -> Target:
+        """:return: a manifest as a target."""
+        request = self._requester.request
+        return Target(
+            repository=self.name,
+            kind=Kind.MANIFEST,
+            digest=descriptor.digest,
+            media_type=descriptor.media_type,
+            size=descriptor.size,
+            url=request.manifest_url(self.name, descriptor.digest) if request else "",
+            tag=tag,
+            references=references,
+        )
+
+    def gone(self, kind: Kind, digest: Digest) -> Target:
+        """:return: a manifest or a blob that is not there any more."""
+        return Target(repository=self.name, kind=kind, digest=digest)
+
+    def tag(self, tag: Tag) -> Target:
+        """:return: a tag as a target."""
+        return Target(repository=self.name, kind=Kind.TAG, tag=tag)
+
+    @deferred
+    async def references(self, payload: bytes) -> tuple[Member, ...]:
+        """:return: what a manifest names, if that shall be told; never fails."""
+        if not self.telling.references:
+            return ()
+        if len(payload) <= _READ_AT_ONCE:
+            return members(payload)
+        return await self.telling.threads.run(members, payload)
+
+    def _served(self) -> None:
+        request = self._requester.request
+        if request is not None and request.method() in ("GET", "HEAD"):
+            self._tell_pulled()
+
+    def _tell_pulled(self) -> None:
+        """Nobody waits for it."""
+        pulled, self._pulled = list(self._pulled.values()), {}
+        if self.telling.references and any(each.kind is Kind.MANIFEST for each in pulled):
+            self._look_up_and_tell(pulled)
+        else:
+            self.write(EventAction.PULL, *(self._target(each) for each in pulled))
+
+    @deferred
+    async def _look_up_and_tell(self, pulled: list[Pulled]) -> None:
+        targets = [self._target(each, await self._named_by(each)) for each in pulled]
+        await self.write(EventAction.PULL, *targets)
+
+    async def _named_by(self, pulled: Pulled) -> tuple[Member, ...]:
+        if pulled.kind is not Kind.MANIFEST:
+            return ()
+        try:
+            manifest = await self._manifests().get(pulled.descriptor.digest)
+            return await self.references(manifest.payload)
+        except Exception:  # noqa: BLE001 - it was served, and that is what the event is about
+            self.log.failure("an event goes without what its manifest names")
+            return ()
+
+    def _target(self, pulled: Pulled, references: tuple[Member, ...] = ()) -> Target:
+        if pulled.kind is Kind.BLOB:
+            return self.blob(pulled.descriptor)
+        return self.manifest(pulled.descriptor, pulled.tag, references)

@@ -1,0 +1,80 @@
+"""
+Uploads of which it is told when they have become blobs.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from txregistry.deferreds import deferred, shielded
+from txregistry.interfaces import IByteStream, IUpload, IUploads
+from txregistry.model.byte_range import ContentRange
+from txregistry.model.descriptor import Descriptor
+from txregistry.model.digest import CANONICAL, Digest
+from txregistry.model.event import EventAction
+from txregistry.notifications.listening.report import Report
+
+
+@implementer(IUploads)
+@frozen
+class ListeningUploads:
+    """
+    The uploads of a repository.
+    """
+
+    _uploads: IUploads
+    _report: Report
+
+    @deferred
+    async def start(self, algorithm: str = CANONICAL) -> IUpload:
+        return ListeningUpload(await self._uploads.start(algorithm), self._report)
+
+    @deferred
+    async def resume(self, id: str) -> IUpload:
+        return ListeningUpload(await self._uploads.resume(id), self._report)
+
+
+@implementer(IUpload)
+@frozen
+class ListeningUpload:
+    """
+    One of them.
+    """
+
+    _upload: IUpload
+    _report: Report
+
+    @property
+    def id(self) -> str:
+        known: str = self._upload.id
+        return known
+
+    @property
+    def size(self) -> int:
+        size: int = self._upload.size
+        return size
+
+    def append(
+        self,
+        stream: IByteStream,
+        content_range: ContentRange | None = None,
+        length: int | None = None,
+    ) -> Deferred[int]:
+        return self._upload.append(stream, content_range, length)
+
+    @deferred
+    async def commit(
+        self,
+        digest: Digest,
+        stream: IByteStream | None = None,
+        content_range: ContentRange | None = None,
+        length: int | None = None,
+    ) -> Descriptor:
+        descriptor = await self._upload.commit(digest, stream, content_range, length)
+        await shielded(self._report.write(EventAction.PUSH, self._report.blob(descriptor)))
+        return descriptor
+
+    def cancel(self) -> Deferred[None]:
+        return self._upload.cancel()
