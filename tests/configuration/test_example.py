@@ -48,17 +48,17 @@ READ = shape_of(Configuration)
 def read_keys() -> list[str]:
     """
     :return: the keys that are read, without those of drivers that aren't here, and those of
-        access controllers, of which there may be only one, and by default is none.
+        access control, of which there is none by default.
     """
-    absent = re.compile(r"storage\.(s3|s3aws|azure|gcs|swift|oss|rados)\b|auth\.")
+    absent = re.compile(r"storage\.(s3|s3aws|azure|gcs|swift|oss|rados)\b|auth\.|policies\b")
     return sorted({key for key in leaves(READ) if not absent.match(key)})
 
 
 def access_keys() -> list[str]:
     """
-    :return: the keys of access controllers that are read.
+    :return: the keys of access control that are read.
     """
-    return [key for key in leaves(READ) if re.match(r"auth\.\w+\.", key)]
+    return [key for key in leaves(READ) if re.match(r"auth\.\w+\.|policies\b", key)]
 
 
 class ExampleTests:

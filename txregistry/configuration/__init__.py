@@ -15,6 +15,8 @@ from txregistry.configuration.http import HTTP, Limits
 from txregistry.configuration.loading import Loaded, check, load, parse, read_text
 from txregistry.configuration.network import ExternalURL, TCPAddress, UnixAddress
 from txregistry.configuration.notifications import Endpoint, Notifications
+from txregistry.configuration.policies import Policies
+from txregistry.configuration.ratelimit import RateLimit
 from txregistry.configuration.sections import (
     AUTO,
     Catalog,
@@ -46,7 +48,9 @@ __all__ = [
     "Middleware",
     "Middlewares",
     "Notifications",
+    "Policies",
     "Policy",
+    "RateLimit",
     "Redis",
     "Referrers",
     "Storage",

@@ -30,6 +30,8 @@ from txregistry.configuration.kinds import (
     text_of,
 )
 from txregistry.configuration.notifications import Notifications, NotificationsKind
+from txregistry.configuration.policies import Policies, PoliciesKind
+from txregistry.configuration.ratelimit import RateLimit
 from txregistry.configuration.report import Place
 from txregistry.configuration.schema import Checked, Section, key, required, section
 from txregistry.configuration.storage import Storage, StorageKind
@@ -102,6 +104,17 @@ class AccessLog:
 
 
 @frozen(kw_only=True)
+class AuditLog:
+    """
+    ``log.audit``: a line for each request that was decided, in a file.  A section of ours.
+
+    :param path: of the file; empty for none.
+    """
+
+    path: str = key(Text(), "")
+
+
+@frozen(kw_only=True)
 class Log:
     """
     ``log``: what is told to the operator, on standard error.
@@ -110,6 +123,7 @@ class Log:
     :param formatter: how a line looks.
     :param fields: what every line says besides.
     :param accesslog: the log of requests.
+    :param audit: the log of who was let do what.
     :param reportcaller: whether a line tells where in the code it comes from.
     """
 
@@ -117,6 +131,7 @@ class Log:
     formatter: str = key(Choice(("text", "json", "logstash")), "text")
     fields: Mapping[str, Any] = key(Options(), MappingProxyType({}), show=False)
     accesslog: AccessLog = section(AccessLog)
+    audit: AuditLog = section(AuditLog)
     reportcaller: bool = key(Boolean(), default=False)
 
 
@@ -273,6 +288,7 @@ class Configuration(Checked):
     The whole configuration.
 
     :param version: the version of the format.
+    :param policies: who may do what; None where only ``auth`` decides.  A section of ours.
     :param workers: processes that serve, or :data:`AUTO`.  A key of ours.
     """
 
@@ -281,6 +297,8 @@ class Configuration(Checked):
     storage: Storage = required(StorageKind())
     middleware: Middlewares = section(Middlewares)
     auth: Auth = key(AuthKind(), Auth())
+    policies: Policies | None = key(PoliciesKind(), None)
+    ratelimit: RateLimit = section(RateLimit)
     http: HTTP = section(HTTP)
     catalog: Catalog = section(Catalog)
     tags: Tags = section(Tags)

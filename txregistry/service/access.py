@@ -12,9 +12,14 @@ from twisted.application.service import IService, MultiService
 
 from txregistry import factories
 from txregistry.auth.attempts import UnlimitedAttempts
+from txregistry.auth.audit import AuditedAccess
 from txregistry.configuration import Configuration
 from txregistry.interfaces import IAccessController, IPolicy, IUsers
+from txregistry.service.auditing import build_auditing
 from txregistry.service.context import WorkerContext
+from txregistry.service.limiting import build_rates
+from txregistry.service.policies import build_policed_access, build_policy
+from txregistry.web.rates import LimitedAccess, Rates
 
 
 class AccessControl(MultiService):
@@ -24,6 +29,7 @@ class AccessControl(MultiService):
     :param controller: is asked by every request.
     :param users: knows the passwords of users, where the controller does.
     :param policy: the operator's rules, where there are any.
+    :param rates: count what everybody asks for, where that is limited.
     """
 
     def __init__(
@@ -31,17 +37,19 @@ class AccessControl(MultiService):
         controller: IAccessController,
         users: IUsers | None = None,
         policy: IPolicy | None = None,
+        rates: Rates | None = None,
     ) -> None:
         super().__init__()
         self.controller = controller
         self.users = users
         self.policy = policy
+        self.rates = rates
 
 
 def build_access(
     reactor: Any,
     configuration: Configuration,
-    context: WorkerContext | None,  # noqa: ARG001 - what is shared comes with the attempts
+    context: WorkerContext | None,
 ) -> AccessControl:
     """
     :param context: the place of this process among several, which share what they know of failed
@@ -52,9 +60,26 @@ def build_access(
     auth = configuration.auth
     factory = factories.access_controller_factory(auth.kind)
     chosen = factory.create(reactor, auth.options, UnlimitedAttempts())
-    controller: IAccessController = chosen
-    # What restricts or observes is wrapped around the controller here, the innermost first.
-    access = AccessControl(controller, IUsers(chosen, None))
+    access = AccessControl(chosen, IUsers(chosen, None))
     if IService.providedBy(chosen):
         IService(chosen).setServiceParent(access)
+    _wrap(access, reactor, configuration, context)
     return access
+
+
+def _wrap(
+    access: AccessControl, reactor: Any, configuration: Configuration, context: WorkerContext | None
+) -> None:
+    """Put what restricts or observes around the controller, the innermost first."""
+    policies = configuration.policies
+    if policies is not None:
+        policy = build_policy(policies)
+        access.policy = policy
+        access.controller = build_policed_access(access.controller, policies, policy)
+    access.rates = build_rates(configuration.ratelimit, context)
+    if access.rates is not None:
+        access.controller = LimitedAccess(access.controller, access.rates)
+    if configuration.log.audit.path:
+        auditing = build_auditing(reactor, configuration.log.audit.path)
+        auditing.setServiceParent(access)
+        access.controller = AuditedAccess(access.controller, auditing.file.write)

@@ -39,3 +39,8 @@ class WorkerContext:
     def locks_path(self) -> str:
         """A file for locks between the processes."""
         return f"{self.run_directory}/locks"
+
+    @property
+    def meters_path(self) -> str:
+        """A file that counts what clients ask for, of all processes together."""
+        return f"{self.run_directory}/meters"

@@ -155,7 +155,9 @@ def build_service(
     caches = None if caching is None else caching.caches
     registry = build_registry(reactor, configuration, driver, locks, caches)
     access = build_access(reactor, configuration, context)
-    application = build_application(reactor, configuration, registry, access.controller, logs)
+    application = build_application(
+        reactor, configuration, registry, access.controller, logs, access.rates
+    )
     site = build_site(reactor, configuration, application, context.count if context else 1)
     shares = Shares(context.shares_path, context.index) if context and context.shares_path else None
     listening = Listening(reactor, application, site, configuration.http, descriptor, shares)

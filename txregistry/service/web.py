@@ -7,6 +7,7 @@ From a configuration to what ports serve, and the ports themselves.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -18,12 +19,13 @@ from twisted.internet.interfaces import IListeningPort
 from txregistry.configuration import HTTP, Configuration, TCPAddress
 from txregistry.deferreds import Threads, deferred
 from txregistry.errors import CannotServe
-from txregistry.interfaces import IAccessController, IRegistry
+from txregistry.interfaces import Exchange, IAccessController, IRegistry
 from txregistry.service.logs import Logs
 from txregistry.web.application import RegistryApplication, WebOptions
 from txregistry.web.limits import Limits as ConnectionLimits
 from txregistry.web.listening import listen_inherited, listen_tcp, listen_unix
 from txregistry.web.proxies import TrustedProxies
+from txregistry.web.rates import Rates
 from txregistry.web.routes import Limits as RequestLimits
 from txregistry.web.shares import Shares
 from txregistry.web.site import RegistrySite
@@ -36,22 +38,35 @@ def build_application(
     registry: IRegistry,
     controller: IAccessController,
     logs: Logs,
+    rates: Rates | None = None,
 ) -> RegistryApplication:
     """
     :param registry: what is served.
     :param controller: decides who may do what.
     :param logs: told of every exchange when it is over.
+    :param rates: told too, where what is transferred is limited.
     """
     threads = Threads(reactor, reactor.getThreadPool())
+    counting = rates is not None and rates.counts_bytes
     return RegistryApplication(
         registry,
         controller,
         threads,
         _web_options(configuration),
-        logs.completed,
+        logs.completed if rates is None or not counting else _both(logs, rates),
         reactor.seconds,
-        logs.only_failures,
+        logs.only_failures and not counting,
     )
+
+
+def _both(logs: Logs, rates: Rates) -> Callable[[Exchange], None]:
+    """:return: what tells logs and rates of an exchange."""
+
+    def completed(exchange: Exchange) -> None:
+        logs.completed(exchange)
+        rates.completed(exchange)
+
+    return completed
 
 
 def build_site(

@@ -1,0 +1,115 @@
+"""
+How much somebody has used of late, in memory that processes share.
+
+A meter is a moment: when all that was used would have been used up at the rate that is allowed.  As
+long as that moment isn't too far ahead, more may be used (the generic cell rate algorithm, ITU-T
+I.371, Annex A).  So a meter is one number, which only ever needs to be looked at when it is used,
+and one whose moment has passed says nothing any more: its place is free.
+
+There is no lock.  Two processes that write at the same moment lose the smaller of two uses at
+worst, and a place that two want is had by the last.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from array import array
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Final
+
+PLACES: Final = 2**16
+"""How many meters there are, for all processes together."""
+
+WAYS: Final = 4
+"""In how many places a meter may stand.  Who finds all taken takes that of who has used least."""
+
+SIZE: Final = 16 * PLACES
+"""The size of the memory in bytes: for each meter whose it is, and the moment."""
+
+_MICROSECONDS: Final = 1_000_000
+
+
+class Meters:
+    """
+    Meters, by any name.
+
+    :param cells: the memory: twice :data:`PLACES` numbers of 8 bytes, zeros at first.
+    :param secret: the same in all processes, and unknown to clients: they shall not be able to
+        choose names that share a place with somebody else's.
+    :param seconds: a clock that only goes forward, and is the same in all processes.
+    """
+
+    def __init__(
+        self, cells: memoryview | array[int], secret: bytes, seconds: Callable[[], float]
+    ) -> None:
+        self._cells = cells
+        self._secret = secret
+        self._seconds = seconds
+
+    def ahead(self, name: str) -> float:
+        """:return: how far ahead the moment of a meter is, in seconds; 0 where it has passed."""
+        now, _, moment = self._look(name)
+        return max(moment - now, 0) / _MICROSECONDS
+
+    def use(self, name: str, seconds: float, most: float) -> float:
+        """
+        Use something, if that may be.
+
+        :param seconds: for how long it would be used at the rate that is allowed.
+        :param most: how far ahead the moment may be afterwards, in seconds.
+        :return: 0 if it was used; else after how many seconds it could be.
+        """
+        now, place, moment = self._look(name)
+        later = max(moment, now) + round(seconds * _MICROSECONDS)
+        over = later - now - round(most * _MICROSECONDS)
+        if over > 0:
+            return over / _MICROSECONDS
+        self._cells[place + 1] = later
+        return 0.0
+
+    def add(self, name: str, seconds: float) -> None:
+        """Note what was used, whether or not it might be."""
+        now, place, moment = self._look(name)
+        self._cells[place + 1] = max(moment, now) + round(seconds * _MICROSECONDS)
+
+    def _look(self, name: str) -> tuple[int, int, int]:
+        """:return: now, the place of a meter, and its moment; 0 where it is new there."""
+        now = round(self._seconds() * _MICROSECONDS)
+        hashed = blake2b(name.encode("utf-8", "replace"), digest_size=16, key=self._secret).digest()
+        owner = int.from_bytes(hashed[:8], "little") | 1
+        first = int.from_bytes(hashed[8:], "little") % (PLACES // WAYS) * WAYS * 2
+        places = range(first, first + 2 * WAYS, 2)
+        cells = self._cells
+        for place in places:
+            if cells[place] == owner:
+                return now, place, cells[place + 1]
+        place = min(places, key=lambda place: cells[place + 1])
+        return now, self._taken(place, owner), 0
+
+    def _taken(self, place: int, owner: int) -> int:
+        self._cells[place + 1] = 0
+        self._cells[place] = owner
+        return place
+
+
+def private_meters(seconds: Callable[[], float]) -> Meters:
+    """:return: meters of this process, where it is the only one."""
+    return Meters(array("Q", bytes(SIZE)), os.urandom(16), seconds)
+
+
+def shared_meters(path: str, seconds: Callable[[], float]) -> Meters:
+    """
+    :param path: of a file in a directory that is of this run only, and whose name nobody else
+        knows; it is made if it isn't there.
+    :return: meters of all processes that name this file.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.ftruncate(descriptor, SIZE)
+        cells = memoryview(mmap.mmap(descriptor, SIZE)).cast("Q")
+    finally:
+        os.close(descriptor)
+    secret = blake2b(path.encode(), digest_size=16).digest()
+    return Meters(cells, secret, seconds)
