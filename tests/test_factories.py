@@ -91,7 +91,7 @@ class OursTests:
         assert verifyObject(IStorageDriverFactory, factory)
         assert factory.name == name
 
-    @pytest.mark.parametrize("name", ["none", "silly"])
+    @pytest.mark.parametrize("name", ["htpasswd", "none", "silly"])
     def test_access_controllers(self, name: str) -> None:
         """Our access controllers are found under their names."""
         factory = factories.access_controller_factory(name)

@@ -53,9 +53,40 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_configuration(check)
     check.set_defaults(run=_check)
+    passwd = commands.add_parser(
+        "passwd",
+        help="add, change, list and remove users of a file of passwords",
+        description=(
+            "Give a user a password in a file for auth.htpasswd: add him, or change what he has.  "
+            "The password is asked for, twice, or read from standard input.  The file is made if "
+            "it is missing; a registry that runs takes notice by itself.  Comments, order, mode "
+            "and owner stay as they are."
+        ),
+    )
+    _add_passwd(passwd)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_print_version)
     return parser
+
+
+def _add_passwd(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the file, as auth.htpasswd.path names it")
+    parser.add_argument("user", metavar="USER", nargs="?", help="whose password it is about")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--list", action="store_true", help="only tell who is in the file")
+    what.add_argument("--remove", "--delete", action="store_true", help="take the user out")
+    what.add_argument(
+        "--stdin", action="store_true", help="read the password from a line of standard input"
+    )
+    parser.add_argument(
+        "--cost",
+        type=int,
+        choices=range(5, 18),
+        default=10,
+        metavar="N",
+        help="how long a check takes: 10 (the default) a tenth of a second, 11 twice that; 5 to 17",
+    )
+    parser.set_defaults(run=_passwd)
 
 
 def _add_configuration(parser: argparse.ArgumentParser) -> None:
@@ -102,6 +133,19 @@ def _check(options: argparse.Namespace) -> int:
         print(problem, file=sys.stderr)
     fails = any(problem.severity == "error" or problem.unknown for problem in problems)
     return 1 if fails else 0
+
+
+def _passwd(options: argparse.Namespace) -> int:
+    # It knows how passwords are hashed, which no other command needs.
+    from txregistry.service.passwd import Refused, run_passwd  # noqa: PLC0415 - see above
+
+    try:
+        for line in run_passwd(options):
+            print(line)
+    except Refused as reason:
+        print(f"txregistry passwd: {reason}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _print_version(_: argparse.Namespace) -> int:

@@ -154,6 +154,7 @@ _ACCESS_CONTROLLERS = _Choice(
     "auth",
     IAccessControllerFactory,
     {
+        "htpasswd": "txregistry.auth.htpasswd.factory.factory",
         "none": "txregistry.auth.open.factory",
         "silly": "txregistry.auth.silly.factory",
         "token": "txregistry.auth.token.factory.factory",

@@ -1,0 +1,222 @@
+"""
+Passwords are checked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred
+
+from tests.auth.htpasswd.kit import JOE, Kit, line, write
+from txregistry.auth.basic import BasicCredentials
+from txregistry.auth.htpasswd.outcomes import LIFETIME
+from txregistry.auth.htpasswd.watching import FRESH
+from txregistry.errors import TooManyRequests, Unavailable
+
+HERE = "203.0.113.1"
+WRONG = BasicCredentials("joe", b"wrong")
+NOBODY = BasicCredentials("nobody", b"secret")
+
+
+@pytest.fixture
+def kit(tmp_path: Path) -> Kit:
+    """A file with Joe in it."""
+    made = Kit(tmp_path / "htpasswd")
+    write(made.path, line("joe", "secret"))
+    return made
+
+
+class OnceTests:
+    """
+    How often something is checked.
+    """
+
+    async def test_right(self, kit: Kit) -> None:
+        """
+        A hundred right passwords cost one check.
+        """
+        passwords = kit.passwords()
+        assert not passwords.is_known(JOE)
+        for _ in range(100):
+            assert await passwords.are_right(JOE, HERE)
+            assert passwords.is_known(JOE)
+        assert kit.threads.checked == [b"secret"]
+        assert kit.attempts.told == [f"admit joe {HERE}", f"succeeded joe {HERE}"]
+
+    async def test_at_once(self, kit: Kit) -> None:
+        """
+        So do a hundred that come at once.
+        """
+        passwords = kit.passwords()
+        kit.threads.held = []
+        outcomes = [passwords.are_right(JOE, HERE) for _ in range(100)]
+        assert len(kit.threads.checked) == 1
+        kit.threads.release()
+        assert [await outcome for outcome in outcomes] == [True] * 100
+        assert len(kit.threads.checked) == 1
+
+    @pytest.mark.parametrize("credentials", [WRONG, NOBODY])
+    async def test_wrong(self, kit: Kit, credentials: BasicCredentials) -> None:
+        """
+        The same wrong password is one attempt, however often it comes; so is that of nobody.
+        """
+        passwords = kit.passwords()
+        for _ in range(100):
+            assert not await passwords.are_right(credentials, HERE)
+            assert not passwords.is_known(credentials)
+        assert len(kit.threads.checked) == 1
+        assert kit.attempts.told[1:] == [f"failed {credentials.user} {HERE}"]
+
+    async def test_forgotten(self, kit: Kit) -> None:
+        """
+        After a while it is checked again.
+        """
+        passwords = kit.passwords()
+        await passwords.are_right(JOE, HERE)
+        kit.clock.advance(LIFETIME)
+        assert not passwords.is_known(JOE)
+        assert await passwords.are_right(JOE, HERE)
+        assert len(kit.threads.checked) == 2
+
+    async def test_long(self, kit: Kit) -> None:
+        """
+        Two passwords that bcrypt can't tell apart are two that are checked, not one that is known.
+        """
+        write(kit.path, line("joe", "x" * 72))
+        passwords = kit.passwords()
+        one, other = (BasicCredentials("joe", b"x" * 72 + tail) for tail in (b"a", b"b"))
+        assert await passwords.are_right(one, HERE)
+        assert passwords.is_known(one)
+        assert not passwords.is_known(other)
+        await passwords.are_right(other, HERE)
+        assert len(kit.threads.checked) == 2
+
+
+class ChangeTests:
+    """
+    When the file changes.
+    """
+
+    async def test_removed(self, kit: Kit) -> None:
+        """
+        A user who is taken out is out a moment later.
+        """
+        passwords = kit.passwords()
+        await passwords.are_right(JOE, HERE)
+        write(kit.path, b"")
+        kit.clock.advance(FRESH)
+        assert not passwords.is_known(JOE)
+        assert not await passwords.are_right(JOE, HERE)
+
+    async def test_new_password(self, kit: Kit) -> None:
+        """
+        Another password holds at once, and the old one a moment longer at most.
+        """
+        passwords = kit.passwords()
+        new = BasicCredentials("joe", b"new")
+        assert await passwords.are_right(JOE, HERE)
+        assert not await passwords.are_right(new, HERE)
+        write(kit.path, line("joe", "new"))
+        assert await passwords.are_right(new, HERE)
+        assert not passwords.is_known(JOE)
+        assert not await passwords.are_right(JOE, HERE)
+
+    async def test_others(self, kit: Kit) -> None:
+        """
+        Whose hash is the same is not checked again.
+        """
+        passwords = kit.passwords()
+        assert await passwords.are_right(JOE, HERE)
+        write(kit.path, kit.path.read_bytes() + line("ann", "x"))
+        kit.clock.advance(FRESH)
+        assert await passwords.are_right(JOE, HERE)
+        assert kit.threads.checked == [b"secret"]
+
+    async def test_broken(self, kit: Kit) -> None:
+        """
+        If it can't be read nobody is let in, and that is no attempt.
+        """
+        passwords = kit.passwords()
+        assert await passwords.are_right(JOE, HERE)
+        write(kit.path, b"nonsense")
+        kit.clock.advance(FRESH)
+        with pytest.raises(Unavailable):
+            await passwords.are_right(JOE, HERE)
+        assert len(kit.attempts.told) == 2
+
+
+class CrowdTests:
+    """
+    Many who come at once.
+    """
+
+    async def test_turns(self, kit: Kit) -> None:
+        """
+        A crowd from one address lets somebody from another have his turn.
+        """
+        passwords = kit.passwords()
+        kit.threads.held = []
+        crowd = [
+            passwords.are_right(BasicCredentials("joe", b"%d" % number), "203.0.113.66")
+            for number in range(17)
+        ]
+        joe = passwords.are_right(JOE, HERE)
+        for _ in range(3):
+            kit.threads.held.pop(0)()
+        assert joe.called
+        assert await joe
+        assert sum(outcome.called for outcome in crowd) == 2
+        kit.threads.release()
+        assert [await outcome for outcome in crowd] == [False] * 17
+
+    async def test_too_many(self, kit: Kit) -> None:
+        """
+        A crowd from one address doesn't wait without a limit.
+        """
+        passwords = kit.passwords()
+        kit.threads.held = []
+        crowd = [
+            passwords.are_right(BasicCredentials("joe", b"%d" % number), HERE)
+            for number in range(100)
+        ]
+        refused = [outcome for outcome in crowd if outcome.called]
+        assert len(refused) > 80
+        for outcome in refused:
+            with pytest.raises(TooManyRequests):
+                await outcome
+        kit.threads.release()
+        for outcome in crowd[:17]:
+            assert not await outcome
+
+    async def test_refused(self, kit: Kit) -> None:
+        """
+        Who has failed too often isn't checked, and nothing is remembered of it.
+        """
+        passwords = kit.passwords()
+        kit.attempts.refuse = TooManyRequests(retry_after=7)
+        with pytest.raises(TooManyRequests) as raised:
+            await passwords.are_right(JOE, HERE)
+        assert raised.value.retry_after == 7
+        assert kit.threads.checked == []
+        kit.attempts.refuse = None
+        assert await passwords.are_right(JOE, HERE)
+
+    async def test_cancelled(self, kit: Kit) -> None:
+        """
+        A client that goes away ends its own wait, and no other's.
+        """
+        passwords = kit.passwords()
+        kit.threads.held = []
+        outcomes: list[Deferred[bool]] = [passwords.are_right(JOE, HERE) for _ in range(3)]
+        for gone in outcomes[:2]:
+            gone.cancel()
+            with pytest.raises(CancelledError):
+                await gone
+        settled = passwords.settled()
+        before = settled.called
+        kit.threads.release()
+        assert await outcomes[2]
+        assert (before, settled.called) == (False, True)
+        assert passwords.is_known(JOE)

@@ -1,0 +1,3 @@
+"""
+The access controller ``htpasswd``: names and passwords of a file.
+"""

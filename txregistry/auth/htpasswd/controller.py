@@ -1,0 +1,82 @@
+"""
+The access controller: whoever shows a password of the file may do everything.
+"""
+# The services of twisted.application have no types.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.threadpool import ThreadPool
+from zope.interface import implementer
+
+from txregistry.auth.basic import BasicCredentials, challenge_of, parse_basic
+from txregistry.auth.challenges import quoted
+from txregistry.auth.htpasswd.checking import Passwords
+from txregistry.deferreds import deferred
+from txregistry.errors import Unauthorized
+from txregistry.interfaces import Grant, IAccessController, IUsers
+from txregistry.model.access import Access, Credentials, records
+
+RULE: Final = "htpasswd"
+"""What granted it, for the audit log."""
+
+
+@implementer(IAccessController, IUsers)
+class HtpasswdAccess(Service):
+    """
+    Asks for names and passwords.
+
+    :param realm: what the password is asked for.
+    :param passwords: knows which are right.
+    :param pool: where they are checked.
+    """
+
+    def __init__(self, realm: str, passwords: Passwords, pool: ThreadPool) -> None:
+        self._challenge = challenge_of(quoted(realm))
+        self._passwords = passwords
+        self._pool = pool
+
+    def startService(self) -> None:
+        """Begin to check, and look at the file, so that it is told at once if it is broken."""
+        super().startService()
+        self._pool.start()
+        self._passwords.prepare()
+
+    @deferred
+    async def stopService(self) -> None:
+        """Wait for the checks that run."""
+        super().stopService()
+        await self._passwords.settled()
+        self._pool.stop()
+
+    def authorize(self, credentials: Credentials, accesses: Sequence[Access]) -> Deferred[Grant]:
+        """Grants everything to whoever has a password."""
+        basic = parse_basic(credentials.authorization)
+        if basic is None:
+            return fail(self._refusal(accesses))
+        if self._passwords.is_known(basic):
+            return succeed(Grant(basic.user, RULE))
+        return self._ask(basic, credentials.address, accesses)
+
+    def verify(self, user: str, password: str, address: str) -> Deferred[bool]:
+        """See :class:`~txregistry.interfaces.IUsers`."""
+        basic = BasicCredentials(user, password.encode("utf-8", "surrogateescape"))
+        if self._passwords.is_known(basic):
+            return succeed(True)
+        return self._passwords.are_right(basic, address)
+
+    @deferred
+    async def _ask(
+        self, basic: BasicCredentials, address: str, accesses: Sequence[Access]
+    ) -> Grant:
+        if not await self._passwords.are_right(basic, address):
+            raise self._refusal(accesses)
+        return Grant(basic.user, RULE)
+
+    def _refusal(self, accesses: Sequence[Access]) -> Unauthorized:
+        return Unauthorized(self._challenge, records(accesses))
