@@ -755,6 +755,92 @@ class IUsers(Interface):
         """
 
 
+class IUserMarks(Interface):
+    """
+    Notices when a user's password is changed.  Whoever knows users may provide it too; without it
+    nobody can stay logged in without his password.
+    """
+
+    def mark(user: str) -> Deferred[str]:
+        """
+        :return: fires with a text that is another one when the user's password is, and that tells
+            nothing of it; with ``""`` if there is no such user (any more).
+        :raises Unavailable: if that can't be found out.
+        """
+
+
+@frozen
+class TokenWish:
+    """
+    What a client wants a token for.
+
+    :param service: for whom it shall be; ``""`` where that isn't said.
+    :param scopes: what it shall allow, each of the form ``type:name:action,action``.
+    :param lasting: whether a token to get others with is wanted too.
+    """
+
+    service: str = ""
+    scopes: tuple[str, ...] = ()
+    lasting: bool = False
+
+
+@frozen
+class IssuedToken:
+    """
+    A token, fresh from whoever issues it.
+
+    :param token: what to present to the registry.
+    :param scope: what it allows, which may be less than was asked for, and nothing.
+    :param expires_in: seconds until it expires.
+    :param issued_at: when it was issued.
+    :param refresh_token: what to get others with, ``""`` for none.
+    :param user: whose it is, ``""`` for nobody in particular.
+    """
+
+    token: str = field(repr=False)
+    scope: str
+    expires_in: int
+    issued_at: datetime
+    refresh_token: str = field(default="", repr=False)
+    user: str = ""
+
+
+class ITokenService(Interface):
+    """
+    Issues the tokens that the registry takes.
+
+    Every method raises :class:`~txregistry.errors.Unauthorized` for whoever doesn't show that he is
+    somebody, with a challenge that asks for a password;
+    :class:`~txregistry.errors.BadRequest` for a wish that makes no sense; and what
+    :class:`IUsers` raises.
+    """
+
+    def issue(credentials: Credentials, wish: TokenWish) -> Deferred[IssuedToken]:
+        """
+        To whoever presents a name and a password, or nothing: then it allows what is allowed to
+        everybody.
+        """
+
+    def issue_for_password(
+        user: str, password: str, address: str, wish: TokenWish
+    ) -> Deferred[IssuedToken]:
+        """
+        To whoever knows a password.
+
+        :param address: the client's.
+        """
+
+    def refresh(token: str, address: str, wish: TokenWish) -> Deferred[IssuedToken]:
+        """
+        To whoever was given a token to get others with.
+
+        :param address: the client's.
+        """
+
+    def key_set() -> bytes:
+        """:return: the public keys that verify the tokens, as a JSON Web Key Set."""
+
+
 class IAttempts(Interface):
     """
     Slows down who guesses passwords.  Bounded, and shared by all workers.

@@ -44,6 +44,7 @@ from txregistry.web.proxies import TrustedProxies
 from txregistry.web.request import RegistryRequest
 from txregistry.web.routes import Limits as RequestLimits
 from txregistry.web.site import RegistrySite
+from txregistry.web.tokens import TokenPages
 from txregistry.web.urls import UrlRules
 
 Field = tuple[str, str]
@@ -279,6 +280,7 @@ class Served:
     :param cached: whether blobs and manifests are remembered.
     :param redirects: whether clients are sent to the storage, where that can be.
     :param wrap: puts something around the registry.
+    :param tokens: answers who wants a token.
     :param dispatch: hands a request to the application, if not in the usual way.
     :param urls: how URLs are built: ``prefix``, ``root``, ``relative``.
     """
@@ -298,6 +300,7 @@ class Served:
         cached: bool = False,
         redirects: bool = True,
         wrap: Callable[[IRegistry], Any] = lambda registry: registry,
+        tokens: TokenPages | None = None,
         dispatch: Dispatch = RegistryApplication.dispatch,
         **urls: Any,
     ) -> None:
@@ -330,6 +333,7 @@ class Served:
             ),
             self.exchanges.append,
             self.clock.seconds,
+            tokens=tokens,
         )
         self.prefix = urls.get("prefix", "/")
         self.site = RegistrySite(

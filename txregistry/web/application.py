@@ -36,12 +36,16 @@ from txregistry.web.paths import decode_path, match, strip_prefix
 from txregistry.web.proxies import LOCAL_PEER, TrustedProxies
 from txregistry.web.routes import Limits, Route, build_routes
 from txregistry.web.sending import send
+from txregistry.web.tokens import TokenPages
 from txregistry.web.urls import UrlRules
 
 if TYPE_CHECKING:
     from txregistry.web.request import RegistryRequest
 
 API_VERSION: Header = (b"Docker-Distribution-Api-Version", b"registry/2.0")
+TOKEN = "token"  # noqa: S105 - it is no secret
+"""What the way to a token is called in logs."""
+
 ALIVE: Header = (b"Cache-Control", b"no-cache")
 
 
@@ -75,6 +79,7 @@ class RegistryApplication:
     :param completed: told of every exchange when it is over.
     :param seconds: a clock that only goes forward, in seconds.
     :param only_failures: ``completed`` wants to know of exchanges that failed, and of no others.
+    :param tokens: answers who wants a token, if they are to be had here.
     """
 
     log = Logger()
@@ -88,6 +93,7 @@ class RegistryApplication:
         completed: Callable[[Exchange], None],
         seconds: Callable[[], float],
         only_failures: bool = False,
+        tokens: TokenPages | None = None,
     ) -> None:
         self._registry = registry
         self._controller = controller
@@ -95,6 +101,7 @@ class RegistryApplication:
         self._completed = completed
         self._seconds = seconds
         self._only_failures = only_failures
+        self._tokens = tokens or TokenPages()
         self._routes = build_routes(registry, threads, options.limits, options.redirects)
         self._routed_headers = (API_VERSION, *options.headers)
         self._klein = KleinRoutes(self._answer_routed)
@@ -145,7 +152,10 @@ class RegistryApplication:
         self._enter(exchange)
         if exchange.path == "/":
             return Response(200, (ALIVE,))
-        found = match(self._below_prefix(exchange))
+        below = self._below_prefix(exchange)
+        if below in self._tokens.pages:
+            return await self._give_token(exchange, below)
+        found = match(below)
         return await self._answer(exchange, found.route, found.variables)
 
     def _go_kleins_way(self, exchange: RunningExchange) -> None:
@@ -159,6 +169,9 @@ class RegistryApplication:
         except RegistryError as error:
             self._run(exchange, self._refuse(exchange, error))
         else:
+            if below in self._tokens.pages:
+                self._run(exchange, self._give_token(exchange, below))
+                return
             request.running = exchange
             request.render_below(self._klein.resource, below)
 
@@ -205,6 +218,15 @@ class RegistryApplication:
             repository=self._registry.repository(name, requester) if name else None,
         )
         return await operation.answer(call)
+
+    async def _give_token(self, exchange: RunningExchange, below: str) -> Response:
+        """
+        Answer who wants a token.  That needs no right: it is how one is come by.
+        """
+        exchange.route = TOKEN
+        page = self._tokens.pages[below]
+        response, exchange.actor = await page(exchange.request, _credentials(exchange))
+        return response
 
     # --- the answer goes out ------------------------------------------------------------
 

@@ -16,8 +16,8 @@ from txregistry.auth.token.refusals import TokenInvalid
 LONGEST: Final = 32 * 1024
 """Characters of a token: room for a chain of certificates and a hundred repositories."""
 
-_TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt", "application/jwt"})
-"""What a token may call itself (RFC 7519 §5.1, RFC 9068 §2.1), which it needn't do."""
+ACCESS_TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt", "application/jwt"})
+"""What a token that opens the registry may call itself (RFC 7519 §5.1, RFC 9068 §2.1)."""
 
 
 @frozen
@@ -69,10 +69,11 @@ class Jws:
         return chain
 
 
-def parse_jws(token: str) -> Jws:
+def parse_jws(token: str, types: frozenset[str] = ACCESS_TYPES) -> Jws:
     """
     Take a token apart.
 
+    :param types: what it may call itself, in lower case; what says nothing is a ``JWT``.
     :raises TokenInvalid: if it isn't one that could ever be taken.
     """
     if len(token) > LONGEST:
@@ -85,16 +86,16 @@ def parse_jws(token: str) -> Jws:
         jws = Jws(parse_object(header), payload, token.rpartition(".")[0].encode(), signature)
     except ValueError as error:
         raise TokenInvalid(f"a part of it can't be read: {error}") from None
-    _check_header(jws.header)
+    _check_header(jws.header, types)
     return jws
 
 
-def _check_header(header: Mapping[str, Any]) -> None:
+def _check_header(header: Mapping[str, Any], types: frozenset[str]) -> None:
     if not isinstance(header.get("alg"), str):
         raise TokenInvalid("its header names no algorithm")
     # RFC 7515 §4.1.11: what must be understood, and isn't, makes it invalid.  We know no extension.
     if "crit" in header or "b64" in header:
         raise TokenInvalid("it needs an extension")
     kind = header.get("typ", "JWT")
-    if not isinstance(kind, str) or kind.lower() not in _TYPES:
+    if not isinstance(kind, str) or kind.lower() not in types:
         raise TokenInvalid("it says that it is something else")
