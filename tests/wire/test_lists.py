@@ -388,15 +388,29 @@ class CatalogRightsTests:
         answer = served.get("v2/_catalog", self.TABLE.credentials("some"))
         assert answer.json == {"repositories": ["a", "z/z/z"]}
 
-    def test_short_page(self) -> None:
+    @pytest.mark.parametrize(
+        ("size", "expected"),
+        [(1, [["a"], ["z/z/z"]]), (2, [["a", "z/z/z"]]), (5, [["a", "z/z/z"]])],
+    )
+    def test_pages(self, size: int, expected: list[list[str]]) -> None:
         """
-        A page may be short, and empty, and yet have a link.
+        Pages are as if the others didn't exist: full, and with links that name none of them.
         """
         served, some = self.served(), self.TABLE.credentials("some")
         found = []
-        target: str | None = "v2/_catalog?n=4"
+        target: str | None = f"v2/_catalog?n={size}"
         while target:
             answer = served.get(target, some)
             found.append(answer.json["repositories"])
             target = next_of(answer)
-        assert found == [["a"], [], ["z/z/z"]]
+            assert target in (None, f"v2/_catalog?last=a&n={size}", f"/v2/_catalog?last=a&n={size}")
+        assert found == expected
+
+    def test_many_hidden(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        However many are hidden between two that are shown, both are found.
+        """
+        monkeypatch.setattr("txregistry.web.lists._STEP", 2)
+        served, some = self.served(), self.TABLE.credentials("some")
+        answer = served.get("v2/_catalog?n=2", some)
+        assert (answer.json, answer["Link"]) == ({"repositories": ["a", "z/z/z"]}, None)

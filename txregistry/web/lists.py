@@ -20,6 +20,8 @@ _JSON = (b"Content-Type", b"application/json")
 _INDEX = (b"Content-Type", media_types.OCI_INDEX.encode("ascii"))
 _FILTERED = (b"OCI-Filters-Applied", b"artifactType")
 _MAXIMUM_DIGITS = 18
+_STEP = 1000
+"""How many repositories are looked at together where some are hidden."""
 
 
 @frozen
@@ -61,20 +63,36 @@ class Catalog:
 
     async def list(self, call: Call) -> Response:
         """
-        Answer GET.  Repositories that the requester may not pull from are left out, so a page
-        may be short and yet not the last.
+        Answer GET.  Repositories that the requester may not pull from are as if they weren't there:
+        no page is short because of them, and no link has the name of one.
         """
         limit = _number(call, self.maximum)
         if limit is None:
             limit = min(self.default, self.maximum)
-        page = await self.registry.page(limit, call.parameter("last") or "")
-        names = [name for name in page.items if await call.authorization.may_pull(name)]
+        names = await self._shown(call, limit) if limit else []
         headers = [_JSON]
-        if page.more and page.items:
-            query = [("last", page.items[-1]), ("n", str(limit))]
-            headers.append(next_link(call.path, query))
+        if len(names) > limit:
+            names.pop()
+            headers.append(next_link(call.path, [("last", names[-1]), ("n", str(limit))]))
         body = f'{{"repositories":{names_to_json(names)}}}\n'
         return Response(200, headers, body.encode("ascii"))
+
+    async def _shown(self, call: Call, limit: int) -> list[str]:
+        """:return: the names that a page shows, and one more if there is one."""
+        names: list[str] = []
+        last = call.parameter("last") or ""
+        count = limit + 1
+        while True:
+            page = await self.registry.page(count, last)
+            for name in page.items:
+                if await call.authorization.may_pull(name):
+                    names.append(name)
+                    if len(names) > limit:
+                        return names
+            if not page.more or not page.items:
+                return names
+            # Where many are hidden, small steps would be many.
+            last, count = page.items[-1], max(limit + 1 - len(names), _STEP)
 
 
 @frozen

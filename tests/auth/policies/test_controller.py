@@ -71,7 +71,7 @@ def ask(*accesses: Access, who: str = "", certificate: bytes = b"") -> Grant | R
     Ask policies before such a controller.
     """
     policed = PolicedAccess(Controller(), RULES, lambda shown: shown.decode())
-    credentials = Credentials(who, "192.0.2.1", certificate=certificate)
+    credentials = Credentials(who, "192.0.2.1", certificate=certificate, request_id="1")
     return outcome(policed.authorize(credentials, accesses))
 
 
@@ -154,6 +154,16 @@ class KnownTests:
         assert isinstance(refused, Unauthorized)
         assert "insufficient_scope" in refused.challenge
         assert ask(PULL, who="ann:token") == Grant("ann", "rule 2 (ci/**)")
+
+    def test_shown(self) -> None:
+        """
+        What is shown to him is what he could get a token for.
+        """
+        policed = PolicedAccess(Controller(), RULES)
+        shown = outcome(policed.authorize(Credentials("ann:token"), [PUSH]))
+        assert shown == Grant("ann", "rule 2 (ci/**)")
+        assert isinstance(outcome(policed.authorize(Credentials("bob:token"), [PUSH])), Denied)
+        assert isinstance(outcome(policed.authorize(Credentials("ANN"), [PULL])), Unauthorized)
 
     def test_old_token(self) -> None:
         """
