@@ -1,0 +1,116 @@
+"""
+How the one that delivers is woken, by whichever process has put something into the outbox.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+from twisted.internet.interfaces import IReadDescriptor
+from zope.interface import implementer
+
+_RING: Final = b"!"
+
+
+class BellRope:
+    """
+    Rings a bell.  Where nobody listens, nothing happens: whoever delivers looks from time to time.
+
+    :param path: of its socket.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+
+    def ring(self) -> None:
+        """Wake who listens."""
+        with suppress(OSError), _short(self._path) as short:
+            self._socket.sendto(_RING, short)
+
+    def close(self) -> None:
+        """Ring no more."""
+        self._socket.close()
+
+
+@implementer(IReadDescriptor)
+class Bell:
+    """
+    Listens for the bell.
+
+    :param reactor: watches the socket.
+    :param path: of the socket.
+    :param woken: called when it rings, once for however many rings.
+    """
+
+    def __init__(self, reactor: Any, path: str, woken: Callable[[], None]) -> None:
+        self._reactor = reactor
+        self._path = path
+        self._woken = woken
+        self._socket: socket.socket | None = None
+
+    def listen(self) -> bool:
+        """
+        Listen from now on, instead of whoever did before.
+
+        :return: whether that is possible.
+        """
+        made = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        made.setblocking(False)
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(self._path)
+            with _short(self._path) as short:
+                made.bind(short)
+            os.chmod(self._path, 0o600)
+        except OSError:
+            made.close()
+            return False
+        self._socket = made
+        self._reactor.addReader(self)
+        return True
+
+    def stop(self) -> None:
+        """Listen no more."""
+        if self._socket is not None:
+            self._reactor.removeReader(self)
+            self._socket.close()
+            self._socket = None
+
+    def fileno(self) -> int:
+        """:return: the descriptor to watch."""
+        return -1 if self._socket is None else self._socket.fileno()
+
+    def doRead(self) -> None:
+        """It rang."""
+        if self._socket is not None:
+            with suppress(BlockingIOError):
+                while True:
+                    self._socket.recv(16)
+            self._woken()
+
+    def connectionLost(self, reason: Any) -> None:
+        """The reactor ends."""
+        self.stop()
+
+    def logPrefix(self) -> str:
+        """:return: what it is called in logs."""
+        return "bell"
+
+
+@contextmanager
+def _short(path: str) -> Iterator[str]:
+    """
+    Name a socket by a descriptor of its directory: the name of a socket may have 107 bytes only.
+    """
+    directory, name = os.path.split(path)
+    descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}/{name}"
+    finally:
+        os.close(descriptor)

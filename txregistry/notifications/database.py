@@ -1,0 +1,259 @@
+"""
+The file of an outbox: a SQLite database that several processes write to, and that may go bad.
+
+Whoever writes holds a lock of ours (:class:`~txregistry.notifications.directory.FileLock`), since
+whoever waits for one of SQLite's asks for it again and again.  What is written stands in the
+write-ahead log when a transaction is over, where the end of a process can't touch it; to make it
+survive a power cut the log is synced afterwards, without the lock, so that the syncs of several
+processes become one.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from threading import RLock
+from typing import Final, TypeVar
+
+from twisted.logger import Logger
+
+from txregistry.notifications.directory import FileLock, OutboxDirectory, sync_directory
+
+T = TypeVar("T")
+
+FORM: Final = 1
+"""The form of the tables, which stands in the file."""
+
+SCHEMA: Final = """
+CREATE TABLE events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, endpoint TEXT,
+    payload BLOB NOT NULL);
+CREATE TABLE cursors (endpoint TEXT PRIMARY KEY, seq INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+CREATE TABLE identity (id TEXT NOT NULL);
+INSERT INTO identity VALUES (hex(randomblob(16)));
+"""
+MOST_ASIDE: Final = 3
+"""How many damaged files are kept."""
+
+_LOG_PAGES: Final = 4000
+"""Pages of the log after which whoever writes empties it, if nobody else has."""
+
+_DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class _Foreign(sqlite3.DatabaseError):
+    """
+    The tables are not what they should be.
+    """
+
+
+class Unusable(Exception):
+    """
+    The outbox can't be written or read: its disk is full, or worse.
+    """
+
+
+class Database:
+    """
+    One connection to the file.  Any thread may use it, one at a time.
+
+    :param directory: where the file is; ``None`` for one in memory, that nobody shares.
+    :param maxsize: bytes that it may never exceed.
+    :param prepare: called in the first transaction after the file was opened.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        directory: OutboxDirectory | None,
+        maxsize: int,
+        prepare: Callable[[sqlite3.Connection], None],
+    ) -> None:
+        self._directory = directory
+        self._maxsize = maxsize
+        self._prepare = prepare
+        self._threads = RLock()
+        self._processes = FileLock(directory.writing if directory else "")
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+        self._log_file = -1
+
+    def write(self, work: Callable[[sqlite3.Connection], T], durable: bool = False) -> T:
+        """
+        Do something as one transaction.
+
+        :param durable: whether it is to survive a power cut.
+        :raises Unusable: if it can't be done; then nothing is.
+        """
+        result = self._trying(lambda connection: self._transaction(connection, work))
+        if durable and self._log_file >= 0:
+            try:
+                os.fdatasync(self._log_file)
+            except OSError as error:
+                raise Unusable(f"can't sync: {error.strerror}") from error
+        return result
+
+    def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """
+        Look something up.
+
+        :raises Unusable: if that can't be.
+        """
+        return self._trying(work)
+
+    def close(self) -> None:
+        """Let go of the file; the next who asks opens it again."""
+        with self._threads:
+            self._drop()
+            self._processes.close()
+
+    # inside
+
+    def _trying(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        with self._threads:
+            try:
+                try:
+                    return work(self._current())
+                except sqlite3.DatabaseError as error:
+                    if not _is_damage(error):
+                        raise
+                    self._mend(error)
+                    return work(self._current())
+            except (sqlite3.Error, OSError) as error:
+                # A new connection has no memory of what went wrong with this one; but with a full
+                # disk there may be no new one.
+                if _code(error) != sqlite3.SQLITE_FULL:
+                    self._drop()
+                raise Unusable(str(error)) from error
+
+    def _transaction(
+        self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]
+    ) -> T:
+        with self._processes.held():
+            # Who waited for the lock may have waited for one that put the file aside.
+            connection = self._current()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                result = work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+            return result
+
+    def _current(self) -> sqlite3.Connection:
+        if self._connection is not None and self._file == self._found():
+            return self._connection
+        self._drop()
+        if self._directory is not None:
+            self._directory.make()
+        with self._processes.held():
+            connection = self._connect()
+            self._file = self._found()
+            try:
+                self._set_up(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+            if self._directory is not None:
+                self._log_file = os.open(
+                    f"{self._directory.database}-wal", os.O_RDWR | os.O_CLOEXEC
+                )
+                sync_directory(self._directory.path)
+        return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        path = self._directory.database if self._directory else ":memory:"
+        if self._directory is not None:
+            # SQLite would make it readable for everybody.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+
+    def _set_up(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
+        connection.execute("PRAGMA journal_size_limit = 67108864")
+        connection.execute("PRAGMA cache_size = -1024")
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {max(self._maxsize // size, 64)}")
+        connection.execute("BEGIN IMMEDIATE")
+        (form,) = connection.execute("PRAGMA user_version").fetchone()
+        if form == 0:
+            for statement in SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {FORM}")
+        elif form != FORM:
+            raise _Foreign(f"its form is {form}, of a newer version, not {FORM}")
+        self._prepare(connection)
+        connection.execute("COMMIT")
+
+    def _found(self) -> tuple[int, int] | None:
+        if self._directory is None:
+            return (0, 0)
+        try:
+            found = os.stat(self._directory.database)
+        except FileNotFoundError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _mend(self, error: sqlite3.DatabaseError) -> None:
+        """Put the file aside, if nobody else has."""
+        if self._directory is None:
+            self._drop()
+            return
+        with self._processes.held():
+            opened, found = self._file, self._found()
+            self._drop()
+            if opened is not None and opened != found:
+                return
+            path = self._directory.database
+            aside = f"{path}.damaged-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}"
+            # The log first: beside a new file, an old log would be taken for its own.
+            for suffix in ("-wal", "-shm", ""):
+                with suppress(FileNotFoundError):
+                    os.rename(path + suffix, aside + suffix)
+            sync_directory(self._directory.path)
+            _forget_oldest(self._directory.path)
+        self.log.error(
+            "the outbox {path} is damaged ({error}); it is kept as {aside}, and a new one begins: "
+            "events that waited in it are not delivered",
+            path=path,
+            error=error,
+            aside=aside,
+        )
+
+    def _drop(self) -> None:
+        if self._log_file >= 0:
+            os.close(self._log_file)
+        connection, self._connection = self._connection, None
+        self._file, self._log_file = None, -1
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    missing = isinstance(error, sqlite3.OperationalError) and str(error).startswith("no such ")
+    return missing or isinstance(error, _Foreign) or _code(error) in _DAMAGE
+
+
+def _code(error: Exception) -> int:
+    """:return: SQLite's code without what it adds to it; -1 where there is none."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return -1 if code is None else code & 0xFF
+
+
+def _forget_oldest(directory: str) -> None:
+    names = [name for name in os.listdir(directory) if ".damaged-" in name]
+    runs = sorted({name.removesuffix("-wal").removesuffix("-shm") for name in names})
+    for name in names:
+        if name.removesuffix("-wal").removesuffix("-shm") not in runs[-MOST_ASIDE:]:
+            with suppress(OSError):
+                os.unlink(os.path.join(directory, name))

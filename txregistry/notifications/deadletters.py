@@ -1,0 +1,123 @@
+"""
+What was given up: a file with a line of JSON for each event that some endpoint never got.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+from attrs import frozen
+
+from txregistry.notifications.directory import OutboxDirectory
+from txregistry.notifications.store import Entry, Excess
+
+MOST: Final = 64 * 1024 * 1024
+"""Bytes of the file, after which another begins.  One older one is kept."""
+
+
+@frozen
+class DeadLetter:
+    """
+    A line.
+
+    :param at: when the event was put into the outbox, in seconds since 1970.
+    :param endpoint: who never got it.
+    :param reason: why: ``maxsize`` or ``maxage``.
+    :param event: the event, in the form in which events are kept.
+    """
+
+    at: float
+    endpoint: str
+    reason: str
+    event: Any
+
+    def line(self) -> str:
+        """:return: what is written."""
+        document = {
+            "at": self.at,
+            "endpoint": self.endpoint,
+            "reason": self.reason,
+            "event": self.event,
+        }
+        return json.dumps(document, separators=(",", ":")) + "\n"
+
+    def entry(self, now: float) -> Entry:
+        """:return: what is put into the outbox, so that it is tried again."""
+        payload = json.dumps(self.event, separators=(",", ":")).encode("ascii")
+        return Entry(payload, now, self.endpoint)
+
+
+class DeadLetters:
+    """
+    The file.  Everything here blocks, and is called in threads.
+
+    :param directory: where it is; ``None`` where there is no place for it, so that they are gone.
+    """
+
+    def __init__(self, directory: OutboxDirectory | None) -> None:
+        self._path = directory.dead_letters if directory else ""
+
+    def add(self, excess: Sequence[Excess]) -> None:
+        """
+        Write events down before they are removed.
+
+        :raises OSError: if that can't be.
+        """
+        lines = [
+            DeadLetter(each.at, endpoint, each.reason, _document(each.payload)).line()
+            for each in excess
+            for endpoint in each.missing
+        ]
+        if not lines or not self._path:
+            return
+        with open(self._path, "a", encoding="ascii", opener=_private) as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+            size = file.tell()
+        if size > MOST:
+            os.replace(self._path, f"{self._path}.1")
+
+    def __iter__(self) -> Iterator[DeadLetter]:
+        """All there are, the oldest first; what is no such line is left out."""
+        for path in (f"{self._path}.1", self._path):
+            with (
+                suppress(FileNotFoundError),
+                open(path, encoding="ascii", errors="replace") as file,
+            ):
+                for line in file:
+                    with suppress(ValueError, KeyError, TypeError):
+                        found = json.loads(line)
+                        yield DeadLetter(
+                            float(found["at"]), found["endpoint"], found["reason"], found["event"]
+                        )
+
+    def keep(self, letters: Sequence[DeadLetter]) -> None:
+        """
+        Keep these only.
+
+        :raises OSError: if that can't be.
+        """
+        temporary = f"{self._path}.tmp"
+        with open(temporary, "w", encoding="ascii", opener=_private) as file:
+            file.writelines(letter.line() for letter in letters)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, self._path)
+        with suppress(FileNotFoundError):
+            os.unlink(f"{self._path}.1")
+
+
+def _document(payload: bytes) -> Any:
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload.decode("utf-8", "replace")
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

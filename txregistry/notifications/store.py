@@ -1,0 +1,335 @@
+"""
+What stands in an outbox: events in the order in which they happened, and how far each endpoint
+has come.
+
+Everything here blocks, and is called in threads.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from txregistry.notifications.database import Database
+from txregistry.notifications.directory import OutboxDirectory
+
+HARD: Final = 2
+"""How many times ``maxsize`` the file may have where nobody makes room: nobody delivers, then."""
+
+_PIECE: Final = 1 << 20
+"""Bytes of events that are read at once, or one event."""
+
+
+@frozen
+class Entry:
+    """
+    An event that is to be kept.
+
+    :param payload: the event.
+    :param at: when it is put there, in seconds since 1970.
+    :param endpoint: the only one that it is for; ``None`` for all.
+    """
+
+    payload: bytes
+    at: float
+    endpoint: str | None = None
+
+
+@frozen
+class Row:
+    """
+    An event that is kept.
+
+    :param seq: its place; later ones have greater numbers.
+    :param payload: the event; ``None`` where it is not for who asks.
+    """
+
+    seq: int
+    payload: bytes | None
+
+
+@frozen
+class Cursor:
+    """
+    How far an endpoint has come.
+
+    :param seq: of the last event that it needs no more.
+    :param state: what is told of it, for who looks from outside.
+    """
+
+    seq: int
+    state: str = ""
+
+
+@frozen
+class Excess:
+    """
+    An event for which there is no room, or which is too old.
+
+    :param missing: the endpoints that have not had it.
+    :param reason: ``maxsize`` or ``maxage``.
+    """
+
+    seq: int
+    at: float
+    payload: bytes
+    missing: tuple[str, ...]
+    reason: str
+
+
+class Store:
+    """
+    An outbox.
+
+    :param directory: where it is; ``None`` for one in memory.
+    :param endpoints: who is told.  One that was not there begins with what comes from now on; what
+        was kept for one that is no more is for nobody.  ``None`` to take those that are there.
+    :param maxsize: bytes that the events may take.
+    :ivar identity: of the file that was used last.  In another file, places mean something else.
+    """
+
+    def __init__(
+        self, directory: OutboxDirectory | None, endpoints: Sequence[str] | None, maxsize: int
+    ) -> None:
+        self.directory = directory
+        self._endpoints = endpoints
+        self.maxsize = maxsize
+        self.identity = ""
+        self._database = Database(directory, HARD * maxsize, self._register)
+
+    def open(self) -> None:
+        """
+        Make sure that it can be written.
+
+        :raises Unusable: if it can't.
+        """
+        self._database.write(lambda _: None, durable=True)
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._database.close()
+
+    def append(self, entries: Sequence[Entry], *, durable: bool) -> None:
+        """
+        Keep events, all or none.
+
+        :param durable: whether a power cut may not touch them.
+        :raises Unusable: if that can't be.
+        """
+        rows = [(entry.at, entry.endpoint, entry.payload) for entry in entries]
+        self._database.write(
+            lambda connection: connection.executemany(
+                "INSERT INTO events (at, endpoint, payload) VALUES (?, ?, ?)", rows
+            ),
+            durable,
+        )
+
+    def read(self, endpoint: str, after: int, most: int) -> list[Row]:
+        """
+        :param after: the place that it follows.
+        :param most: how many events at most.
+        :return: the next events, at least one if there is one.
+        :raises Unusable: if they can't be read.
+        """
+        return self._database.read(lambda connection: _next(connection, endpoint, after, most))
+
+    def cursors(self) -> dict[str, Cursor]:
+        """
+        :return: how far each endpoint has come.
+        :raises Unusable: if that can't be read.
+        """
+
+        def look(connection: sqlite3.Connection) -> dict[str, Cursor]:
+            rows = connection.execute("SELECT endpoint, seq, state FROM cursors")
+            return {endpoint: Cursor(seq, state) for endpoint, seq, state in rows}
+
+        return self._database.read(look)
+
+    def save(self, cursors: Mapping[str, Cursor], identity: str) -> None:
+        """
+        Note how far endpoints have come.  One that was removed meanwhile stays so.
+
+        :param identity: of the file in which they have come so far; in another, nothing is noted.
+        :raises Unusable: if that can't be.
+        """
+        rows = [(each.seq, each.state, endpoint, identity) for endpoint, each in cursors.items()]
+        self._database.write(
+            lambda connection: connection.executemany(
+                "UPDATE cursors SET seq = ?, state = ? WHERE endpoint = ?"
+                " AND EXISTS (SELECT 1 FROM identity WHERE id = ?)",
+                rows,
+            )
+        )
+
+    def pending(self, endpoint: str, after: int) -> int:
+        """
+        :return: how many events an endpoint waits for.
+        :raises Unusable: if that can't be read.
+        """
+        return self._database.read(
+            lambda connection: int(
+                connection.execute(
+                    "SELECT count(*) FROM events"
+                    " WHERE seq > ? AND (endpoint IS NULL OR endpoint = ?)",
+                    (after, endpoint),
+                ).fetchone()[0]
+            )
+        )
+
+    def newest(self) -> int:
+        """
+        :return: the place of the last event; 0 if there is none.
+        :raises Unusable: if that can't be read.
+        """
+        return self._database.read(
+            lambda connection: int(
+                connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+            )
+        )
+
+    def oldest(self, after: int = 0) -> float | None:
+        """
+        :return: when the next event was put there; ``None`` if there is none.
+        :raises Unusable: if that can't be read.
+        """
+
+        def look(connection: sqlite3.Connection) -> float | None:
+            row = connection.execute(
+                "SELECT at FROM events WHERE seq > ? ORDER BY seq LIMIT 1", (after,)
+            ).fetchone()
+            return None if row is None else float(row[0])
+
+        return self._database.read(look)
+
+    def totals(self) -> tuple[int, int]:
+        """
+        :return: how many events there are, delivered or not, and what they take, in bytes.
+        :raises Unusable: if that can't be read.
+        """
+        return self._database.read(
+            lambda connection: (
+                int(connection.execute("SELECT count(*) FROM events").fetchone()[0]),
+                _used(connection),
+            )
+        )
+
+    def excess(self, oldest: float, most: int = 500) -> list[Excess]:
+        """
+        :param oldest: what was put there before is too old, in seconds since 1970.
+        :param most: how many at most.
+        :return: the oldest events that have to go.
+        :raises Unusable: if that can't be read.
+        """
+        return self._database.read(
+            lambda connection: _excess(connection, oldest, self.maxsize, most)
+        )
+
+    def remove(self, upto: int) -> None:
+        """
+        Remove events.  The newest stays, for its number must not come twice.
+
+        :param upto: the last of them.
+        :raises Unusable: if that can't be.
+        """
+        self._database.write(
+            lambda connection: connection.execute(
+                "DELETE FROM events WHERE seq <= ? AND seq < (SELECT max(seq) FROM events)",
+                (upto,),
+            )
+        )
+
+    def repeat(self, endpoint: str, since: float, until: float, now: float) -> int:
+        """
+        Put events there once more, for one endpoint.
+
+        :param since: when they were put there first, in seconds since 1970.
+        :param until: the end of that time.
+        :return: how many.
+        :raises Unusable: if that can't be.
+        """
+        return self._database.write(
+            lambda connection: (
+                connection.execute(
+                    "INSERT INTO events (at, endpoint, payload) SELECT ?, ?, payload FROM events"
+                    " WHERE at >= ? AND at <= ? AND endpoint IS NULL ORDER BY seq",
+                    (now, endpoint, since, until),
+                ).rowcount
+            ),
+            durable=True,
+        )
+
+    def tidy(self) -> None:
+        """
+        Take what stands in the log into the file, so that the log begins anew.
+
+        :raises Unusable: if that can't be.
+        """
+        self._database.read(
+            lambda connection: connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        )
+
+    def _register(self, connection: sqlite3.Connection) -> None:
+        (self.identity,) = connection.execute("SELECT id FROM identity").fetchone()
+        if self._endpoints is None:
+            return
+        known = {row[0] for row in connection.execute("SELECT endpoint FROM cursors")}
+        (newest,) = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()
+        for endpoint in self._endpoints:
+            if endpoint not in known:
+                connection.execute(
+                    "INSERT INTO cursors (endpoint, seq) VALUES (?, ?)", (endpoint, newest)
+                )
+        for endpoint in known.difference(self._endpoints):
+            connection.execute("DELETE FROM cursors WHERE endpoint = ?", (endpoint,))
+
+
+def _next(connection: sqlite3.Connection, endpoint: str, after: int, most: int) -> list[Row]:
+    rows: list[Row] = []
+    size = 0
+    found = connection.execute(
+        "SELECT seq, CASE WHEN endpoint IS NULL OR endpoint = ? THEN payload END FROM events"
+        " WHERE seq > ? ORDER BY seq LIMIT ?",
+        (endpoint, after, most),
+    )
+    for seq, payload in found:
+        rows.append(Row(seq, payload))
+        size += len(payload or b"")
+        if size >= _PIECE:
+            break
+    found.close()
+    return rows
+
+
+def _excess(connection: sqlite3.Connection, oldest: float, maxsize: int, most: int) -> list[Excess]:
+    over = _used(connection) - maxsize
+    reached = dict(connection.execute("SELECT endpoint, seq FROM cursors").fetchall())
+    found: list[Excess] = []
+    size = 0
+    rows = connection.execute(
+        "SELECT seq, at, endpoint, payload FROM events"
+        " WHERE seq < (SELECT max(seq) FROM events) ORDER BY seq LIMIT ?",
+        (most,),
+    )
+    for seq, at, endpoint, payload in rows:
+        old = at < oldest
+        if not old and over <= 0:
+            break
+        over -= len(payload)
+        size += len(payload)
+        wanted = reached if endpoint is None else {endpoint: reached.get(endpoint, seq)}
+        missing = tuple(name for name, place in wanted.items() if place < seq)
+        found.append(Excess(seq, at, payload, missing, "maxage" if old else "maxsize"))
+        if size >= _PIECE:
+            break
+    rows.close()
+    return found
+
+
+def _used(connection: sqlite3.Connection) -> int:
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return int((pages - free) * size)
