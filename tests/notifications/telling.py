@@ -66,6 +66,7 @@ def make_told(
     sink: MemorySink | None = None,
     *,
     references: bool = False,
+    pulls: bool = True,
     layers: LayerTypes | None = None,
     metrics: IMetrics | None = None,
     **served: Any,
@@ -76,7 +77,7 @@ def make_told(
     :param served: as for :class:`Served`.
     """
     sink = sink or MemorySink()
-    how = telling(sink, metrics, layers, references=references)
+    how = telling(sink, metrics, layers, references=references, pulls=pulls)
 
     def wrap(registry: IRegistry) -> IRegistry:
         return ListeningRegistry(registry, how)

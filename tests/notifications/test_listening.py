@@ -710,3 +710,15 @@ def test_type_of_index() -> None:
     IMAGE.push(told.served, "a")
     told.served.push_manifest("a", "t", index_of(IMAGE.descriptor()), INDEX)
     assert told.taken()[-1].target.media_type == INDEX
+
+
+def test_nobody_wants_pulls() -> None:
+    """
+    Where nobody wants to know of pulls, none is told, and the rest is.
+    """
+    told = make_told(pulls=False)
+    IMAGE.push(told.served, "a", "t")
+    assert len(told.taken()) == 3
+    told.served.get("v2/a/manifests/t")
+    told.served.head(f"v2/a/blobs/{Digest.of(IMAGE.blobs[0])}")
+    assert told.taken() == []

@@ -52,10 +52,10 @@ class ListeningBlobs:
     @deferred
     async def _mount(self, digest: Digest, source: RepositoryName) -> Descriptor:
         descriptor = await self._blobs.mount(digest, source)
-        await self._report.write(EventAction.MOUNT, self._report.blob(descriptor, source))
+        await self._report.write(EventAction.MOUNT, self._report.targets.blob(descriptor, source))
         return descriptor
 
     @deferred
     async def _delete(self, digest: Digest) -> None:
         await self._blobs.delete(digest)
-        await self._report.write(EventAction.DELETE, self._report.gone(Kind.BLOB, digest))
+        await self._report.write(EventAction.DELETE, self._report.targets.gone(Kind.BLOB, digest))

@@ -8,15 +8,11 @@ those that went by lately are remembered: a client pulls a manifest before its l
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 from txregistry.model.digest import Digest
 from txregistry.model.event import Member
-from txregistry.notifications.listening.members import members
+from txregistry.notifications.listening.members import READ_AT_ONCE, members
 from txregistry.recent import Recent
-
-LARGEST: Final = 64 * 1024
-"""A manifest of more bytes is not looked into: it would cost more than it's worth."""
 
 
 class LayerTypes:
@@ -32,11 +28,11 @@ class LayerTypes:
 
     def learn(self, digest: Digest, payload: bytes) -> None:
         """
-        Look into a manifest that went by.
+        Look into a manifest that went by; not into a big one, which costs more than it is worth.
 
         :param digest: of it.
         """
-        if len(payload) <= LARGEST and not self._known.get(digest):
+        if len(payload) <= READ_AT_ONCE and not self._known.get(digest):
             self._known.put(digest, value=True)
             self._note(members(payload))
 

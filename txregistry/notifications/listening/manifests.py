@@ -64,28 +64,26 @@ class ListeningManifests:
 
     def _given(self, manifest: StoredManifest, reference: Reference) -> StoredManifest:
         self._told(manifest.descriptor, reference)
-        self._learn(manifest.descriptor.digest, manifest.payload)
+        self._report.telling.learn(manifest.descriptor.digest, manifest.payload)
         return manifest
 
     def _opened(self, content: IBlobContent, reference: Reference) -> IBlobContent:
         self._told(content.descriptor, reference)
         return content
 
-    def _learn(self, digest: Digest, payload: bytes) -> None:
-        if self._report.telling.layers is not None:
-            self._report.telling.layers.learn(digest, payload)
-
     @deferred
     async def _pushed(self, descriptor: Descriptor, payload: bytes, tags: Sequence[Tag]) -> None:
         """Tell it for each tag, since one event has one."""
-        self._learn(descriptor.digest, payload)
-        references = await self._report.references(payload)
-        targets = [self._report.manifest(descriptor, tag, references) for tag in tags or ("",)]
+        telling, describe = self._report.telling, self._report.targets.manifest
+        telling.learn(descriptor.digest, payload)
+        references = await telling.named_by(payload)
+        targets = [describe(descriptor, tag, references) for tag in tags or ("",)]
         await self._report.write(EventAction.PUSH, *targets)
 
     @deferred
     async def _delete(self, digest: Digest) -> None:
         deleting: Deferred[Any] = self._manifests.delete(digest)
         tags = await deleting
-        gone = self._report.gone(Kind.MANIFEST, digest)
-        await self._report.write(EventAction.DELETE, gone, *map(self._report.tag, tags or ()))
+        targets = self._report.targets
+        gone = [targets.gone(Kind.MANIFEST, digest), *map(targets.tag, tags or ())]
+        await self._report.write(EventAction.DELETE, *gone)

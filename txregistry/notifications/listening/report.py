@@ -16,13 +16,11 @@ from txregistry.model.access import Requester
 from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import Digest
 from txregistry.model.event import EventAction, Kind, Member, Target
-from txregistry.model.name import RepositoryName, Tag
+from txregistry.model.name import RepositoryName
 from txregistry.notifications.listening.layers import LayerTypes
-from txregistry.notifications.listening.members import members
+from txregistry.notifications.listening.members import READ_AT_ONCE, members
 from txregistry.notifications.listening.recorder import Recorder
-
-_READ_AT_ONCE = 64 * 1024
-"""A manifest of more bytes is read in a thread: 4 MiB of JSON take a quarter of a second."""
+from txregistry.notifications.listening.targets import Targets
 
 
 @frozen
@@ -34,12 +32,32 @@ class Telling:
     :param threads: where big manifests are read.
     :param references: whether the event of a manifest tells what the manifest names.
     :param layers: the types of blobs, where somebody wants to know them.
+    :param pulls: whether anybody wants to know of pulls, which are most of what happens.
     """
 
     recorder: Recorder
     threads: Threads
     references: bool = False
     layers: LayerTypes | None = None
+    pulls: bool = True
+
+    @deferred
+    async def named_by(self, payload: bytes) -> tuple[Member, ...]:
+        """:return: what a manifest names, if that shall be told."""
+        if not self.references:
+            return ()
+        if len(payload) <= READ_AT_ONCE:
+            return members(payload)
+        return await self.threads.run(members, payload)
+
+    def learn(self, digest: Digest, payload: bytes) -> None:
+        """
+        Look into a manifest for the types of blobs, if somebody wants to know them.
+
+        :param digest: of it.
+        """
+        if self.layers is not None:
+            self.layers.learn(digest, payload)
 
 
 @frozen
@@ -62,6 +80,9 @@ class Report:
     :param name: of the repository.
     :param requester: whose request it is.
     :param manifests: the manifests of the repository, to look into.
+
+    :ivar telling: how it is told.
+    :ivar targets: describes what it is about.
     """
 
     log = Logger()
@@ -74,7 +95,7 @@ class Report:
         manifests: Callable[[], IManifests],
     ) -> None:
         self.telling = telling
-        self.name = name
+        self.targets = Targets(name, requester.request, telling.layers)
         self._requester = requester
         self._manifests = manifests
         self._pulled: dict[Digest, Pulled] = {}
@@ -92,7 +113,7 @@ class Report:
         Note what the request has been given.  It is pulled when the answer has gone out; what it
         was given twice, as facts and as content, it pulls once.
         """
-        if descriptor.digest in self._pulled:
+        if not self.telling.pulls or descriptor.digest in self._pulled:
             return
         request = self._requester.request
         if not self._pulled and request is not None:
@@ -100,56 +121,6 @@ class Report:
         self._pulled[descriptor.digest] = Pulled(kind, descriptor, tag)
         if request is None:
             self._tell_pulled()
-
-    def blob(self, descriptor: Descriptor, source: str = "") -> Target:
-        """
-        :param source: the repository from which it was mounted.
-        :return: a blob as a target.
-        """
-        request, layers = self._requester.request, self.telling.layers
-        return Target(
-            repository=self.name,
-            kind=Kind.BLOB,
-            digest=descriptor.digest,
-            media_type=descriptor.media_type,
-            size=descriptor.size,
-            url=request.blob_url(self.name, descriptor.digest) if request else "",
-            from_repository=source,
-            layer_type=layers.of(descriptor.digest) if layers else "",
-        )
-
-    def manifest(
-        self, descriptor: Descriptor, tag: str = "", references: tuple[Member, ...] = ()
-    ) -> Target:
-        """:return: a manifest as a target."""
-        request = self._requester.request
-        return Target(
-            repository=self.name,
-            kind=Kind.MANIFEST,
-            digest=descriptor.digest,
-            media_type=descriptor.media_type,
-            size=descriptor.size,
-            url=request.manifest_url(self.name, descriptor.digest) if request else "",
-            tag=tag,
-            references=references,
-        )
-
-    def gone(self, kind: Kind, digest: Digest) -> Target:
-        """:return: a manifest or a blob that is not there any more."""
-        return Target(repository=self.name, kind=kind, digest=digest)
-
-    def tag(self, tag: Tag) -> Target:
-        """:return: a tag as a target."""
-        return Target(repository=self.name, kind=Kind.TAG, tag=tag)
-
-    @deferred
-    async def references(self, payload: bytes) -> tuple[Member, ...]:
-        """:return: what a manifest names, if that shall be told; never fails."""
-        if not self.telling.references:
-            return ()
-        if len(payload) <= _READ_AT_ONCE:
-            return members(payload)
-        return await self.telling.threads.run(members, payload)
 
     def _served(self) -> None:
         request = self._requester.request
@@ -174,12 +145,12 @@ class Report:
             return ()
         try:
             manifest = await self._manifests().get(pulled.descriptor.digest)
-            return await self.references(manifest.payload)
+            return await self.telling.named_by(manifest.payload)
         except Exception:  # noqa: BLE001 - it was served, and that is what the event is about
             self.log.failure("an event goes without what its manifest names")
             return ()
 
     def _target(self, pulled: Pulled, references: tuple[Member, ...] = ()) -> Target:
         if pulled.kind is Kind.BLOB:
-            return self.blob(pulled.descriptor)
-        return self.manifest(pulled.descriptor, pulled.tag, references)
+            return self.targets.blob(pulled.descriptor)
+        return self.targets.manifest(pulled.descriptor, pulled.tag, references)

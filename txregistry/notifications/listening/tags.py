@@ -39,4 +39,4 @@ class ListeningTags:
     @deferred
     async def _delete(self, tag: Tag) -> None:
         await self._tags.delete(tag)
-        await self._report.write(EventAction.DELETE, self._report.tag(tag))
+        await self._report.write(EventAction.DELETE, self._report.targets.tag(tag))

@@ -73,7 +73,7 @@ class ListeningUpload:
         length: int | None = None,
     ) -> Descriptor:
         descriptor = await self._upload.commit(digest, stream, content_range, length)
-        await shielded(self._report.write(EventAction.PUSH, self._report.blob(descriptor)))
+        await shielded(self._report.write(EventAction.PUSH, self._report.targets.blob(descriptor)))
         return descriptor
 
     def cancel(self) -> Deferred[None]:
