@@ -9,6 +9,7 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from txregistry import configuration
 from txregistry._version import __version__
@@ -28,6 +29,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     status: int = options.run(options)
     return status
+
+
+class _Intermixed(argparse.ArgumentParser):
+    """
+    Lets options stand before an argument that may be left out, as FILE may.
+    """
+
+    _parsing = False
+
+    # The base's method calls this one again.
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        if self._parsing:
+            return super().parse_known_args(args, namespace)
+        self._parsing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._parsing = False
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,6 +83,10 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     _add_passwd(passwd)
+    policy = commands.add_parser(
+        "policy", help="tell who may do what by the policies of a configuration"
+    )
+    _add_policy(policy)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_print_version)
     return parser
@@ -87,6 +110,39 @@ def _add_passwd(parser: argparse.ArgumentParser) -> None:
         help="how long a check takes: 10 (the default) a tenth of a second, 11 twice that; 5 to 17",
     )
     parser.set_defaults(run=_passwd)
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    explain = parser.add_subparsers(
+        metavar="COMMAND", required=True, parser_class=_Intermixed
+    ).add_parser(
+        "explain",
+        help="tell whether somebody may do something, and which rule says so",
+        description=(
+            "Tell whether the policies of a configuration let somebody do something, which rule "
+            "decides, and for each of the others why it does not.  What a token is good for is "
+            "not looked at.  The exit status is 0 if he may, 1 if he may not, and 2 if that could "
+            "not be found out."
+        ),
+        epilog="Example: txregistry policy explain alice push team/app --address 192.0.2.1 FILE",
+    )
+    explain.add_argument("user", metavar="USER", help="who; - or anonymous for nobody")
+    explain.add_argument(
+        "action",
+        choices=["pull", "push", "delete", "list"],
+        metavar="ACTION",
+        help="pull, push or delete; or list, for which REPOSITORY is catalog",
+    )
+    explain.add_argument("repository", metavar="REPOSITORY", help="where")
+    explain.add_argument("--address", metavar="A", help="from which IP address")
+    explain.add_argument(
+        "--certificate",
+        metavar="SUBJECT",
+        help="with a certificate of the client that has this subject (CN=alice,O=Example), or "
+        "this name, where policies.certificates looks for a dns, email or uri; it counts, not USER",
+    )
+    _add_configuration(explain)
+    explain.set_defaults(run=_explain)
 
 
 def _add_configuration(parser: argparse.ArgumentParser) -> None:
@@ -146,6 +202,22 @@ def _passwd(options: argparse.Namespace) -> int:
         print(f"txregistry passwd: {reason}", file=sys.stderr)
         return 1
     return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    # It knows the rules of access, which no other command needs.
+    from txregistry.service.policycommand import Refused, run_explain  # noqa: PLC0415 - see above
+
+    try:
+        granted, lines = run_explain(options, configuration.load(_path(options), os.environ))
+        print("\n".join(lines))
+        return 0 if granted else 1
+    except ConfigurationError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+    except Refused as reason:
+        print(f"txregistry policy explain: {reason}", file=sys.stderr)
+    return 2
 
 
 def _print_version(_: argparse.Namespace) -> int:

@@ -45,6 +45,7 @@ class AppendedFile:
         self._lines: list[str] = []
         self._lost = 0
         self._torn = False
+        self._descriptor = -1
         self._open()
 
     def write(self, line: str) -> None:

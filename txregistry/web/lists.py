@@ -69,30 +69,13 @@ class Catalog:
         limit = _number(call, self.maximum)
         if limit is None:
             limit = min(self.default, self.maximum)
-        names = await self._shown(call, limit) if limit else []
+        names = await _shown(self.registry, call, limit) if limit else []
         headers = [_JSON]
         if len(names) > limit:
             names.pop()
             headers.append(next_link(call.path, [("last", names[-1]), ("n", str(limit))]))
         body = f'{{"repositories":{names_to_json(names)}}}\n'
         return Response(200, headers, body.encode("ascii"))
-
-    async def _shown(self, call: Call, limit: int) -> list[str]:
-        """:return: the names that a page shows, and one more if there is one."""
-        names: list[str] = []
-        last = call.parameter("last") or ""
-        count = limit + 1
-        while True:
-            page = await self.registry.page(count, last)
-            for name in page.items:
-                if await call.authorization.may_pull(name):
-                    names.append(name)
-                    if len(names) > limit:
-                        return names
-            if not page.more or not page.items:
-                return names
-            # Where many are hidden, small steps would be many.
-            last, count = page.items[-1], max(limit + 1 - len(names), _STEP)
 
 
 @frozen
@@ -128,6 +111,24 @@ class Referrers:
             "manifests": [referrer.as_json() for referrer in page.items],
         }
         return Response(200, headers, to_json(index))
+
+
+async def _shown(registry: IRegistry, call: Call, limit: int) -> list[str]:
+    """:return: the names that a page of the catalog shows, and one more if there is one."""
+    names: list[str] = []
+    last = call.parameter("last") or ""
+    count = limit + 1
+    while True:
+        page = await registry.page(count, last)
+        for name in page.items:
+            if await call.authorization.may_pull(name):
+                names.append(name)
+                if len(names) > limit:
+                    return names
+        if not page.more or not page.items:
+            return names
+        # Where many are hidden, small steps would be many.
+        last, count = page.items[-1], max(limit + 1 - len(names), _STEP)
 
 
 def _number(call: Call, maximum: int) -> int | None:
