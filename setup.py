@@ -53,6 +53,7 @@ development = {
     "testing": testing,
     "tests": [
         *testing,
+        "cloudevents>=2.2",  # reads the events that shall be CloudEvents
         "hypothesis>=6.100",
         "jwcrypto>=1.5.7",  # signs tokens that pyjwt shall verify
         "pytest-timeout>=2.3",

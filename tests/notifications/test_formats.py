@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 from attrs import evolve
+from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -355,6 +356,23 @@ class CloudEventsTests:
         assert re.fullmatch(r"[!-~]*", value)
         assert '"' not in value
         assert unquote(value) == text
+
+    @pytest.mark.parametrize("mode", ["structured", "binary"])
+    @pytest.mark.parametrize("event", [MANIFEST, BLOB, NO_TAG, NO_BLOB])
+    def test_read_by_others(self, mode: str, event: Event) -> None:
+        """
+        The SDK of the CloudEvents project finds nothing wrong with them, and the same in them.
+        """
+        message = write(event, format="cloudevents", mode=mode)
+        names = {name.decode(): value.decode() for name, value in message.headers}
+        read = from_http_event(HTTPMessage(names, message.body))
+        assert (read.get_id(), read.get_specversion()) == (event.id, "1.0")
+        assert read.get_type() == f"txregistry.{event.target.kind}.{event.action}"
+        assert read.get_source() == "//vm:5000/v2/team/app"
+        time = read.get_time()
+        assert time is not None
+        assert int(time.timestamp()) == event.timestamp // 10**9
+        assert read.get_data() == json.loads(write(event).body)["events"][0]
 
     def test_one_only(self) -> None:
         """

@@ -12,7 +12,6 @@ from txregistry.errors import DigestInvalid
 from txregistry.model.digest import Digest
 from txregistry.model.event import Member
 
-
 READ_AT_ONCE: Final = 64 * 1024
 """A manifest of more bytes is read in a thread: 4 MiB of JSON take a quarter of a second."""
 
