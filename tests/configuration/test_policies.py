@@ -205,6 +205,19 @@ class MistakeTests:
         assert told.startswith("config.yml:6: policies.rules[0].allow: whoever pushes must")
 
 
+    def test_anonymous_with_passwords(self, complaints: Complaints) -> None:
+        """
+        Where clients are asked for a password first, what is for the anonymous is warned of, once.
+        """
+        rule = "{repositories: a, anonymous: true, allow: pull}"
+        policies = f"policies: {{rules: [{rule}, {rule}]}}\n"
+        auth = "auth: {htpasswd: {realm: a, path: /b}}\n"
+        (told,) = complaints(auth + policies)
+        assert told.startswith("config.yml:4: policies.rules[0].anonymous: docker and most other")
+        assert complaints(auth + policies.replace("anonymous", "authenticated")) == []
+        assert complaints(policies) == []
+
+
 class RateLimitTests:
     """
     What is read of ``ratelimit``, and ``log.audit``.

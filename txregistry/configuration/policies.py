@@ -229,13 +229,32 @@ class PoliciesKind:
 def judge_policies(tree: Table, place: Place) -> None:
     """
     Report a key ``policies`` with nothing behind it: that would be as if it weren't there, and
-    everybody might do everything.
+    everybody might do everything.  Warn of what works for few clients only.
     """
     node = tree.entries.get("policies")
-    if node is not None and is_null(node):
+    if node is None:
+        return
+    if is_null(node):
         place.child("policies", node).error(
             "says nothing: write {} if nobody may do anything, or take the key away"
         )
+    elif find(tree, "auth.htpasswd") is not None and is_null(find(tree, "tokenserver")):
+        _judge_anonymous(node, place.child("policies", node))
+
+
+def _judge_anonymous(node: Node, place: Place) -> None:
+    """
+    Warn of the first rule for the anonymous where ``/v2/`` asks for a password: most clients ask
+    there how to log in, and if it is by a password, they do nothing without one.
+    """
+    for where, subjects in _subjects(node, place):
+        anonymous = find(subjects, "anonymous")
+        if isinstance(anonymous, Scalar) and anonymous.value is True:
+            where.child("anonymous", anonymous).warning(
+                "docker and most other clients do nothing without a password where auth.htpasswd "
+                "asks for one; with a section tokenserver they can, and log in too"
+            )
+            return
 
 
 def _judge_groups(node: Node, made: Policies, place: Place) -> None:
