@@ -15,6 +15,7 @@ from txregistry.interfaces import (
     IBlobs,
     IContents,
     IFileReader,
+    IRepository,
     LocalFile,
     Stored,
     Ticket,
@@ -30,22 +31,23 @@ class CachingBlobs:
     The blobs of a repository.  What is cached costs no coroutine: it is asked for thousands of
     times in a second.
 
-    :param blobs: asks storage.
+    :param repository: asks storage.
     :param contents: sends what need not be asked for.
     :param cache: which blobs are there.
     """
 
     def __init__(
-        self,
-        name: RepositoryName,
-        blobs: IBlobs,
-        contents: IContents,
-        cache: IBlobDescriptorCache,
+        self, repository: IRepository, contents: IContents, cache: IBlobDescriptorCache
     ) -> None:
-        self._name = name
-        self._blobs = blobs
+        self._name: RepositoryName = repository.name
+        self._repository = repository
         self._contents = contents
         self._cache = cache
+
+    @property
+    def _blobs(self) -> IBlobs:
+        blobs: IBlobs = self._repository.blobs
+        return blobs
 
     def stat(self, digest: Digest) -> Deferred[Descriptor]:
         return self._cache.look_up(self._name, digest).addCallback(self._told, digest)

@@ -5,7 +5,6 @@ A registry that looks into caches first.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
@@ -57,17 +56,17 @@ class CachingRepository:
         self._contents = contents
         self._caches = caches
 
-    @cached_property
+    @property
     def blobs(self) -> CachingBlobs:
         """Its blobs."""
-        return CachingBlobs(self.name, self._repository.blobs, self._contents, self._caches.blobs)
+        return CachingBlobs(self._repository, self._contents, self._caches.blobs)
 
-    @cached_property
+    @property
     def uploads(self) -> CachingUploads:
         """Its uploads."""
         return CachingUploads(self.name, self._repository.uploads, self._caches.blobs)
 
-    @cached_property
+    @property
     def manifests(self) -> IManifests:
         """Its manifests."""
         manifests: IManifests = self._repository.manifests

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from typing import Final
 
 from attrs import frozen
@@ -23,7 +24,11 @@ HEX_LENGTHS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})\Z")
 
 
-@frozen(order=True)
+REMEMBERED: Final = 4096
+"""How many digests that were read are remembered: those of base layers come again and again."""
+
+
+@frozen(order=True, cache_hash=True)
 class Digest:
     """
     The name of some content.
@@ -43,10 +48,7 @@ class Digest:
         :param text: ``algorithm:hex``.
         :raises DigestInvalid: if it is malformed, of another algorithm, or of the wrong length.
         """
-        if _DIGEST.match(text) is None:
-            raise DigestInvalid({"digest": text[:256], "reason": _reason(text)})
-        algorithm, _, hex = text.partition(":")
-        return cls(algorithm, hex)
+        return _parse(text)
 
     @classmethod
     def of(cls, content: bytes, algorithm: str = CANONICAL) -> Digest:
@@ -60,6 +62,14 @@ class Digest:
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.hex}"
+
+
+@lru_cache(REMEMBERED)
+def _parse(text: str) -> Digest:
+    if _DIGEST.match(text) is None:
+        raise DigestInvalid({"digest": text[:256], "reason": _reason(text)})
+    algorithm, _, hex = text.partition(":")
+    return Digest(algorithm, hex)
 
 
 def parse_algorithm(text: str) -> str:

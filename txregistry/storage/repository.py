@@ -4,8 +4,6 @@ A repository: its parts by name.
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from attrs import frozen
 from zope.interface import implementer
 
@@ -39,7 +37,8 @@ class Repository:
 @implementer(IRepository)
 class StoredRepository:
     """
-    The one in storage.  Its parts are made when they are asked for: most requests want one.
+    The one in storage.  Its parts are made when they are asked for: most requests want one, once.
+    (``cached_property`` takes a lock, and longer than it takes to make one of them twice.)
 
     :param parts: of the registry.
     :param name: its name.
@@ -51,37 +50,37 @@ class StoredRepository:
         self._parts = parts
         self._requester = requester
 
-    @cached_property
+    @property
     def blobs(self) -> Blobs:
         """Its blobs."""
         return Blobs(self._parts, self.name)
 
-    @cached_property
+    @property
     def uploads(self) -> Uploads:
         """Its uploads, as the requester sees them."""
         return Uploads(self._parts, self.name, self._requester, self.blobs)
 
-    @cached_property
+    @property
     def manifests(self) -> Manifests:
         """Its manifests."""
         return Manifests(
             self._parts, self.name, self._revisions, self.blobs, self.tags, self._referrer_links
         )
 
-    @cached_property
+    @property
     def tags(self) -> Tags:
         """Its tags."""
         return Tags(self._parts, self.name)
 
-    @cached_property
+    @property
     def referrers(self) -> Referrers:
         """Who refers to whom in it."""
         return Referrers(self._parts, self._revisions, self.tags, self._referrer_links)
 
-    @cached_property
+    @property
     def _revisions(self) -> Revisions:
         return Revisions(self._parts, self.name)
 
-    @cached_property
+    @property
     def _referrer_links(self) -> ReferrerLinks:
         return ReferrerLinks(self._parts, self.name)

@@ -39,7 +39,7 @@ AT_ONCE: Final = 32
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 NO_BODY: Final = RequestBody(0, lambda: None)
-"""The body while there is no request."""
+"""The body while there is no request, and of all requests that have none."""
 
 
 class RegistryChannel(OutgoingChannel):
@@ -206,7 +206,11 @@ class RegistryChannel(OutgoingChannel):
         else:
             raw, data = data[start:end], data[end:]
         head = parse_head(raw, limits)
-        body = self._body = RequestBody(head.length, self._wanted, limits.body_piece)
+        body = self._body = (
+            NO_BODY
+            if head.length == 0
+            else RequestBody(head.length, self._wanted, limits.body_piece)
+        )
         request = self._request = RegistryRequest(self, head, body)
         self._continue = head.expects_continue
         self._deadline = inf

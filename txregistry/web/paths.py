@@ -7,6 +7,7 @@ This is the short way, for the requests that come by the thousand; Klein's is in
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -14,6 +15,8 @@ from attrs import frozen
 
 from txregistry.errors import BadRequest, RouteUnknown
 from txregistry.web import routes
+
+_DOTTED: Final = re.compile(r"/\.{1,2}(?:/|\Z)")
 
 
 @frozen
@@ -53,8 +56,7 @@ def strip_prefix(path: str, prefix: str) -> str:
     :return: the path below it, with a slash at its beginning.
     :raises RouteUnknown: if the path is not below it, or unclean: empty or dotted segments.
     """
-    segments = path.split("/")
-    if "" in segments[1:-1] or "." in segments or ".." in segments:
+    if "//" in path or ("/." in path and _DOTTED.search(path)):
         raise RouteUnknown
     if not path.startswith(prefix):
         raise RouteUnknown
@@ -71,10 +73,11 @@ def match(path: str) -> Match:
     fixed = _FIXED.get(path)
     if fixed is not None:
         return fixed
-    segments = path.split("/")
-    if len(segments) < 5 or segments[1] != "v2":
+    above, _, last = path.rpartition("/")
+    above, _, kind = above.rpartition("/")
+    if not above.startswith("/v2/"):
         raise RouteUnknown
-    return _match_repository(segments[2:])
+    return _match_repository(above[4:], kind, last)
 
 
 _FIXED: Final = {
@@ -91,11 +94,16 @@ _LEAVES: Final = {
 """Of what stands before the last segment: the route, and what the last segment is there."""
 
 
-def _match_repository(segments: list[str]) -> Match:
-    """Find the route of what stands after ``/v2/``; what the end says counts."""
-    name, kind, last = "/".join(segments[:-2]), segments[-2], segments[-1]
-    if kind == "uploads" and len(segments) > 3 and segments[-3] == "blobs":
-        name = "/".join(segments[:-3])
+def _match_repository(name: str, kind: str, last: str) -> Match:
+    """
+    Find the route of what stands after ``/v2/``; what the end says counts.
+
+    :param name: what stands before the last two segments.
+    :param kind: the last but one.
+    :param last: the last one, ``""`` behind a slash at the end.
+    """
+    if kind == "uploads" and name.endswith("/blobs"):
+        name = name.removesuffix("/blobs")
         return Match(routes.UPLOAD, {"name": name, "id": last}) if last else _uploads(name)
     if not name or not last:
         raise RouteUnknown
