@@ -157,7 +157,7 @@ class EffectiveTests:
 
     @pytest.mark.parametrize(
         "auth",
-        ["none", {"htpasswd": HTPASSWD}, {"token": {"realm": "a", "jwks": "/b", "on": True}}],
+        ["none", {"htpasswd": HTPASSWD}, {"mine": {"realm": "a", "file": "/b", "on": True}}],
     )
     def test_round_trip(self, loaded: Parse, auth: object) -> None:
         """

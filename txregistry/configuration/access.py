@@ -10,7 +10,17 @@ from typing import Any
 
 from attrs import field, frozen
 
-from txregistry.configuration.kinds import Invalid, Kind, Options, Text, table_of
+from txregistry.configuration.kinds import (
+    Boolean,
+    Invalid,
+    Kind,
+    LeafKind,
+    ListOf,
+    Options,
+    Text,
+    table_of,
+    text_of,
+)
 from txregistry.configuration.report import Place
 from txregistry.configuration.schema import Checked, Section, key, kinds_of, shape_of
 from txregistry.configuration.shape import ANYTHING, Structure, mapped, normalised
@@ -18,6 +28,9 @@ from txregistry.configuration.tree import Node, Table, is_null
 
 NONE = "none"
 """The kind that asks for nothing: everybody may do everything."""
+
+KINDS_WITHOUT_USERS = (NONE, "silly", "token")
+"""Those of this package that know nobody's password."""
 
 
 class _Needing(Checked):
@@ -55,8 +68,65 @@ class Htpasswd(_Needing):
     path: str = key(Text(), "")
 
 
+ALGORITHMS = (
+    *("EdDSA", "HS256", "HS384", "HS512", "RS256", "RS384", "RS512"),
+    *("ES256", "ES384", "ES512", "PS256", "PS384", "PS512"),
+)
+"""How tokens may be signed, in distribution's order."""
+
+
+@frozen
+class SigningAlgorithm(LeafKind):
+    """
+    The name of an algorithm, as tokens write it.
+    """
+
+    def read(self, node: Node, place: Place) -> str:
+        name = text_of(node)
+        if name not in ALGORITHMS:
+            raise Invalid(f"unsupported signing algorithm: {name}")
+        return name
+
+
+@frozen(kw_only=True)
+class Token(Checked):
+    """
+    ``auth.token``: tokens that a token server gives away.
+
+    :param realm: where they are to be had.
+    :param issuer: what they must name as their issuer.
+    :param service: for whom they must be.
+    :param rootcertbundle: a file of certificates that are trusted.
+    :param jwks: a file of keys that are trusted, or an address where they are to be had; an
+        address is ours.
+    :param autoredirect: whether tokens are to be had beside the registry, and not at ``realm``.
+    :param autoredirectpath: the path there.
+    :param signingalgorithms: how they may be signed; none for all that are known.
+    """
+
+    realm: str = key(Text(), "")
+    issuer: str = key(Text(), "")
+    service: str = key(Text(), "")
+    rootcertbundle: str = key(Text(), "")
+    jwks: str = key(Text(), "")
+    autoredirect: bool = key(Boolean(), default=False)
+    autoredirectpath: str = key(Text(), "/auth/token")
+    signingalgorithms: tuple[str, ...] = key(ListOf(SigningAlgorithm()), ())
+
+    def contradictions(self) -> list[tuple[str, str]]:
+        found = [
+            (name, f'token auth requires a valid option string: "{name}"')
+            for name in ("realm", "issuer", "service")
+            if not getattr(self, name)
+        ]
+        if not self.rootcertbundle and not self.jwks:
+            text = "token auth requires at least one token signing key; name it here, or in jwks"
+            found.append(("rootcertbundle", text))
+        return found
+
+
 #: Controllers of this package, whose options are checked here.
-OPTIONS: Mapping[str, type[Any]] = {"silly": Silly, "htpasswd": Htpasswd}
+OPTIONS: Mapping[str, type[Any]] = {"silly": Silly, "htpasswd": Htpasswd, "token": Token}
 
 
 @frozen(kw_only=True)
@@ -82,7 +152,7 @@ class AuthKind:
     def shape(self) -> Structure:
         known = {name: shape_of(cls) for name, cls in OPTIONS.items()}
         return Structure(
-            {NONE: mapped(ANYTHING), "token": mapped(ANYTHING), **known},
+            {NONE: mapped(ANYTHING), **known},
             others=mapped(ANYTHING),
             bare=True,
         )

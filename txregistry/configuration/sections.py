@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
-from txregistry.configuration.access import Auth, AuthKind
+from txregistry.configuration.access import KINDS_WITHOUT_USERS, Auth, AuthKind
 from txregistry.configuration.caching import Redis
 from txregistry.configuration.http import HTTP
 from txregistry.configuration.kinds import (
@@ -35,6 +35,7 @@ from txregistry.configuration.ratelimit import RateLimit
 from txregistry.configuration.report import Place
 from txregistry.configuration.schema import Checked, Section, key, required, section
 from txregistry.configuration.storage import Storage, StorageKind
+from txregistry.configuration.tokenserver import TokenServer
 from txregistry.configuration.tree import Node
 
 VERSION = "0.1"
@@ -289,6 +290,7 @@ class Configuration(Checked):
 
     :param version: the version of the format.
     :param policies: who may do what; None where only ``auth`` decides.  A section of ours.
+    :param tokenserver: where the registry issues tokens itself.  A section of ours.
     :param workers: processes that serve, or :data:`AUTO`.  A key of ours.
     """
 
@@ -298,6 +300,7 @@ class Configuration(Checked):
     middleware: Middlewares = section(Middlewares)
     auth: Auth = key(AuthKind(), Auth())
     policies: Policies | None = key(PoliciesKind(), None)
+    tokenserver: TokenServer = section(TokenServer)
     ratelimit: RateLimit = section(RateLimit)
     http: HTTP = section(HTTP)
     catalog: Catalog = section(Catalog)
@@ -310,6 +313,11 @@ class Configuration(Checked):
     workers: int = key(Workers(), 1)
 
     def contradictions(self) -> list[tuple[str, str]]:
+        found = []
         if self.storage.driver == "inmemory" and self.workers != 1:
-            return [("workers", "must be 1 with storage.inmemory, which processes can't share")]
-        return []
+            found.append(
+                ("workers", "must be 1 with storage.inmemory, which processes can't share")
+            )
+        if self.tokenserver.enabled and self.auth.kind in KINDS_WITHOUT_USERS:
+            found.append(("tokenserver", "needs somebody to give tokens to: choose auth.htpasswd"))
+        return found

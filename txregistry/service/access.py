@@ -19,7 +19,9 @@ from txregistry.service.auditing import build_auditing
 from txregistry.service.context import WorkerContext
 from txregistry.service.limiting import build_rates
 from txregistry.service.policies import build_policed_access, build_policy
+from txregistry.service.tokens import build_token_server
 from txregistry.web.rates import LimitedAccess, Rates
+from txregistry.web.tokens import TokenPages
 
 
 class AccessControl(MultiService):
@@ -30,6 +32,7 @@ class AccessControl(MultiService):
     :param users: knows the passwords of users, where the controller does.
     :param policy: the operator's rules, where there are any.
     :param rates: count what everybody asks for, where that is limited.
+    :param tokens: give tokens away, where that is done here.
     """
 
     def __init__(
@@ -38,12 +41,14 @@ class AccessControl(MultiService):
         users: IUsers | None = None,
         policy: IPolicy | None = None,
         rates: Rates | None = None,
+        tokens: TokenPages | None = None,
     ) -> None:
         super().__init__()
         self.controller = controller
         self.users = users
         self.policy = policy
         self.rates = rates
+        self.tokens = tokens
 
 
 def build_access(
@@ -72,9 +77,11 @@ def _wrap(
 ) -> None:
     """Put what restricts or observes around the controller, the innermost first."""
     policies = configuration.policies
-    if policies is not None:
-        policy = build_policy(policies)
-        access.policy = policy
+    policy = access.policy = None if policies is None else build_policy(policies)
+    if configuration.tokenserver.enabled:
+        server = build_token_server(reactor, configuration, access.controller, policy)
+        access.controller, access.tokens = server.controller, server.pages
+    if policies is not None and policy is not None:
         access.controller = build_policed_access(access.controller, policies, policy)
     access.rates = build_rates(configuration.ratelimit, context)
     if access.rates is not None:

@@ -156,7 +156,7 @@ def build_service(
     registry = build_registry(reactor, configuration, driver, locks, caches)
     access = build_access(reactor, configuration, context)
     application = build_application(
-        reactor, configuration, registry, access.controller, logs, access.rates
+        reactor, configuration, registry, access.controller, logs, access.rates, access.tokens
     )
     site = build_site(reactor, configuration, application, context.count if context else 1)
     shares = Shares(context.shares_path, context.index) if context and context.shares_path else None

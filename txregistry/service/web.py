@@ -29,6 +29,7 @@ from txregistry.web.rates import Rates
 from txregistry.web.routes import Limits as RequestLimits
 from txregistry.web.shares import Shares
 from txregistry.web.site import RegistrySite
+from txregistry.web.tokens import TokenPages
 from txregistry.web.urls import UrlRules
 
 
@@ -39,12 +40,14 @@ def build_application(
     controller: IAccessController,
     logs: Logs,
     rates: Rates | None = None,
+    tokens: TokenPages | None = None,
 ) -> RegistryApplication:
     """
     :param registry: what is served.
     :param controller: decides who may do what.
     :param logs: told of every exchange when it is over.
     :param rates: told too, where what is transferred is limited.
+    :param tokens: give tokens away, where that is done here.
     """
     threads = Threads(reactor, reactor.getThreadPool())
     counting = rates is not None and rates.counts_bytes
@@ -56,6 +59,7 @@ def build_application(
         logs.completed if rates is None or not counting else _both(logs, rates),
         reactor.seconds,
         logs.only_failures and not counting,
+        tokens,
     )
 
 

@@ -19,14 +19,14 @@ from txregistry.auth.challenges import quoted
 from txregistry.auth.htpasswd.checking import Passwords
 from txregistry.deferreds import deferred
 from txregistry.errors import Unauthorized
-from txregistry.interfaces import Grant, IAccessController, IUsers
+from txregistry.interfaces import Grant, IAccessController, IUserMarks, IUsers
 from txregistry.model.access import Access, Credentials, records
 
 RULE: Final = "htpasswd"
 """What granted it, for the audit log."""
 
 
-@implementer(IAccessController, IUsers)
+@implementer(IAccessController, IUserMarks, IUsers)
 class HtpasswdAccess(Service):
     """
     Asks for names and passwords.
@@ -69,6 +69,10 @@ class HtpasswdAccess(Service):
         if self._passwords.is_known(basic):
             return succeed(True)
         return self._passwords.are_right(basic, address)
+
+    def mark(self, user: str) -> Deferred[str]:
+        """See :class:`~txregistry.interfaces.IUserMarks`."""
+        return self._passwords.mark(user)
 
     @deferred
     async def _ask(

@@ -65,7 +65,7 @@ class TokenService:
         self._terms = terms
         self._keys = keys
         self._users = users
-        self._marks = IUserMarks(users, None)
+        self._marks: IUserMarks | None = IUserMarks(users, None)
         self._policy = policy
         self._threads = threads
         self._now = now
