@@ -848,7 +848,8 @@ class IAttempts(Interface):
 
     def admit(user: str, address: str) -> Deferred[None]:
         """
-        Wait for the turn of an attempt, for a short time at most.
+        Wait for the turn of an attempt, for a short time at most.  It counts as failed until it is
+        told that it didn't.
 
         :raises TooManyRequests: if there were too many failures of late.
         """
@@ -857,7 +858,7 @@ class IAttempts(Interface):
         """Note that an attempt failed."""
 
     def succeeded(user: str, address: str) -> None:
-        """Note that an attempt succeeded."""
+        """Note that an attempt succeeded, or wasn't one."""
 
 
 class IPolicy(Interface):

@@ -11,10 +11,10 @@ from typing import Any
 from twisted.application.service import IService, MultiService
 
 from txregistry import factories
-from txregistry.auth.attempts import UnlimitedAttempts
 from txregistry.auth.audit import AuditedAccess
 from txregistry.configuration import Configuration
 from txregistry.interfaces import IAccessController, IPolicy, IUsers
+from txregistry.service.attempts import build_attempts
 from txregistry.service.auditing import build_auditing
 from txregistry.service.context import WorkerContext
 from txregistry.service.limiting import build_rates
@@ -64,7 +64,7 @@ def build_access(
     """
     auth = configuration.auth
     factory = factories.access_controller_factory(auth.kind)
-    chosen = factory.create(reactor, auth.options, UnlimitedAttempts())
+    chosen = factory.create(reactor, auth.options, build_attempts(reactor, context))
     access = AccessControl(chosen, IUsers(chosen, None))
     if IService.providedBy(chosen):
         IService(chosen).setServiceParent(access)

@@ -41,6 +41,11 @@ class WorkerContext:
         return f"{self.run_directory}/locks"
 
     @property
+    def failures_path(self) -> str:
+        """A file that remembers who has failed to log in, with whichever process."""
+        return f"{self.run_directory}/failures"
+
+    @property
     def meters_path(self) -> str:
         """A file that counts what clients ask for, of all processes together."""
         return f"{self.run_directory}/meters"

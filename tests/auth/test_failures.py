@@ -1,0 +1,103 @@
+"""
+What is remembered of failures.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet.task import Clock
+
+from txregistry.auth.failures import (
+    MEMORY,
+    PLACES,
+    SIZE,
+    WAYS,
+    Failures,
+    private_failures,
+    shared_failures,
+)
+
+
+class FailuresTests:
+    """
+    Numbers that are forgotten.
+    """
+
+    def test_counted(self) -> None:
+        """
+        Each name has its own number, and the moment of its last failure.
+        """
+        failures = private_failures(Clock().seconds)
+        for moment, name in enumerate(("joe", "ann", "joe")):
+            failures.add(name, float(moment))
+        assert [failures.of(name).count for name in ("joe", "ann", "zoe")] == [2, 1, 0]
+        assert failures.of("joe").last == 2.0
+
+    def test_forgotten(self) -> None:
+        """
+        They are forgotten one after the other.
+        """
+        clock = Clock()
+        failures = private_failures(clock.seconds)
+        for _ in range(3):
+            failures.add("joe", 0.0)
+        counts = []
+        for _ in range(5):
+            counts.append(failures.of("joe").count)
+            clock.advance(MEMORY)
+        assert counts == [3, 2, 1, 0, 0]
+        failures.add("joe", clock.seconds())
+        assert failures.of("joe").count == 1
+
+    def test_taken_back(self) -> None:
+        """
+        One can be taken back, and no more than there are.
+        """
+        failures = private_failures(Clock().seconds)
+        failures.add("joe", 0.0)
+        for _ in range(2):
+            failures.take_back("joe")
+            failures.take_back("ann")
+        assert failures.of("joe").count == 0
+        failures.add("joe", 0.0)
+        assert failures.of("joe").count == 1
+
+    def test_bounded(self) -> None:
+        """
+        A crowd of names takes no more memory; what has failed most is not lost to it.
+        """
+        failures = private_failures(Clock().seconds)
+        for _ in range(10):
+            failures.add("joe", 0.0)
+        for number in range(PLACES):
+            failures.add(f"crowd{number}", 0.0)
+        assert failures.of("joe").count == 10
+        assert sum(failures.of(f"crowd{number}").count for number in range(PLACES)) <= PLACES
+        assert len(failures._cells) * 8 == SIZE
+
+    def test_places(self) -> None:
+        """
+        Nobody who doesn't know the secret knows who shares a place.
+        """
+        clock = Clock()
+        one, other = (private_failures(clock.seconds) for _ in range(2))
+        names = [f"{number}" for number in range(WAYS * 4)]
+        assert [one._whereabouts(name) for name in names] != [
+            other._whereabouts(name) for name in names
+        ]
+
+    def test_shared(self, tmp_path: Path) -> None:
+        """
+        Processes that name the same file remember the same.
+        """
+        clock = Clock()
+        one, other = (shared_failures(str(tmp_path / "f"), clock.seconds) for _ in range(2))
+        one.add("joe", 0.0)
+        other.add("joe", 5.0)
+        assert (one.of("joe").count, one.of("joe").last) == (2, 5.0)
+        other.take_back("joe")
+        assert one.of("joe").count == 1
+        assert (tmp_path / "f").stat().st_size == SIZE
+        assert (tmp_path / "f").stat().st_mode & 0o777 == 0o600
+        assert isinstance(one, Failures)
