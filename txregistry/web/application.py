@@ -9,6 +9,7 @@ their route by a short matcher, everything else through Klein's.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -26,7 +27,7 @@ from txregistry.errors import (
 )
 from txregistry.interfaces import Exchange, IAccessController, IRegistry
 from txregistry.model.access import Credentials, Requester
-from txregistry.model.name import parse_name
+from txregistry.model.name import RepositoryName, parse_name
 from txregistry.web.authorization import Authorization
 from txregistry.web.call import Call, Header, Response
 from txregistry.web.errors import INTERNAL, error_entries, render_error
@@ -34,13 +35,16 @@ from txregistry.web.exchange import RunningExchange
 from txregistry.web.kleinroutes import KleinRoutes
 from txregistry.web.paths import decode_path, match, strip_prefix
 from txregistry.web.proxies import LOCAL_PEER, TrustedProxies
-from txregistry.web.routes import Limits, Route, build_routes
-from txregistry.web.sending import send
+from txregistry.web.routes import Limits, build_routes
+from txregistry.web.sending import send, send_at_once
 from txregistry.web.tokens import TokenPages
 from txregistry.web.urls import UrlRules
 
 if TYPE_CHECKING:
     from txregistry.web.request import RegistryRequest
+
+#: Names that come again and again.
+_parse_name = lru_cache(1024)(parse_name)
 
 API_VERSION: Header = (b"Docker-Distribution-Api-Version", b"registry/2.0")
 TOKEN = "token"  # noqa: S105 - it is no secret
@@ -194,30 +198,29 @@ class RegistryApplication:
         request = exchange.request
         if request.method == b"OPTIONS":
             return Response(204, (_allow(route.allowed),))
-        return await self._authorized(exchange, route)
-
-    async def _authorized(self, exchange: RunningExchange, route: Route) -> Response:
-        operation = route.operation(exchange.request.method)
-        variables = exchange.variables
-        name = parse_name(variables["name"]) if "name" in variables else None
+        operation = route.operation(request.method)
+        repository = _parse_name(variables["name"]) if "name" in variables else None
         authorization = Authorization(
-            self._controller, _credentials(exchange), operation.needs(name or "")
+            self._controller, _credentials(exchange), operation.needs(repository or "")
         )
-        grant = await authorization.demand()
-        exchange.actor = grant.actor
+        exchange.actor = (await authorization.demand()).actor
+        return await operation.answer(self._call(exchange, authorization, repository))
+
+    def _call(
+        self, exchange: RunningExchange, authorization: Authorization, name: RepositoryName | None
+    ) -> Call:
         requester = Requester(
-            grant.actor, exchange.id, exchange.address, exchange.text(b"user-agent"), exchange
+            exchange.actor, exchange.id, exchange.address, exchange.text(b"user-agent"), exchange
         )
-        call = Call(
+        return Call(
             request=exchange.request,
-            variables=variables,
+            variables=exchange.variables,
             path=exchange.path,
             base=exchange.base,
             authorization=authorization,
             requester=requester,
             repository=self._registry.repository(name, requester) if name else None,
         )
-        return await operation.answer(call)
 
     async def _give_token(self, exchange: RunningExchange, below: str) -> Response:
         """
@@ -262,10 +265,11 @@ class RegistryApplication:
                 self._tell_settled()
 
     async def _send(self, exchange: RunningExchange, response: Response) -> None:
-        headers = [*self._headers(exchange), *response.headers]
-        await send(exchange.request, Response(response.status, headers, response.body))
+        headers = (*self._headers(exchange), *response.headers)
+        if not send_at_once(exchange.request, response.status, headers, response.body):
+            await send(exchange.request, Response(response.status, headers, response.body))
         exchange.status = response.status
-        exchange.content_type = _content_type(response.headers)
+        exchange.headers = response.headers
 
     async def _fail(self, exchange: RunningExchange, error: Exception) -> None:
         """Tell the client what went wrong, or cut the answer off where it has begun."""
@@ -339,10 +343,3 @@ def _abort(request: RegistryRequest) -> None:
 
 def _allow(methods: Sequence[str]) -> Header:
     return (b"Allow", ", ".join(methods).encode("ascii"))
-
-
-def _content_type(headers: Sequence[Header]) -> str:
-    for name, value in headers:
-        if name == b"Content-Type":
-            return value.decode("latin-1")
-    return ""

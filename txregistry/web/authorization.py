@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attrs import evolve, frozen
+from twisted.internet.defer import Deferred
 
 from txregistry.errors import Denied, Unauthorized
 from txregistry.interfaces import Grant, IAccessController
@@ -29,14 +30,14 @@ class Authorization:
     credentials: Credentials
     accesses: Sequence[Access]
 
-    async def demand(self) -> Grant:
+    def demand(self) -> Deferred[Grant]:
         """
         Insist on what the route needs.
 
         :raises Unauthorized: if other credentials might help.
         :raises Denied: if nothing would.
         """
-        return await self.controller.authorize(self.credentials, self.accesses)
+        return self.controller.authorize(self.credentials, self.accesses)
 
     async def may_pull(self, name: str) -> bool:
         """:return: whether the requester may be shown a repository."""

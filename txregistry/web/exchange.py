@@ -13,6 +13,7 @@ from twisted.internet.address import IPv4Address, IPv6Address
 
 from txregistry.interfaces import Exchange
 from txregistry.model.digest import Digest
+from txregistry.web.call import Header
 from txregistry.web.proxies import Outside
 from txregistry.web.urls import UrlRules, blob_url, manifest_url
 
@@ -56,6 +57,7 @@ class RunningExchange:
     :param outside: what it was like before it came through proxies.
     :param urls: how URLs are built for its client.
     :param secure: whether its connection is, as far as somebody wanted to know.
+    :param headers: those of the answer that are not on every answer.
     :param served: who wants to know that it has been served.
     """
 
@@ -69,7 +71,7 @@ class RunningExchange:
     route: str = ""
     variables: Mapping[str, str] = field(factory=dict)
     status: int = CLIENT_GONE
-    content_type: str = ""
+    headers: Sequence[Header] = ()
     errors: Sequence[Mapping[str, Any]] = NO_ERRORS
     urls: UrlRules = BY_REQUEST
     secure: bool | None = None
@@ -77,7 +79,8 @@ class RunningExchange:
 
     def text(self, name: bytes) -> str:
         """:return: a header field of the request, ``""`` where it is missing."""
-        return (self.request.header(name) or b"").decode("latin-1")
+        values = self.request.head.fields.get(name)
+        return values[-1].decode("latin-1") if values else ""
 
     def base(self) -> str:
         """:return: what stands before ``v2/`` in URLs for the client."""
@@ -141,7 +144,7 @@ class RunningExchange:
             host=self.text(b"host"),
             referer=self.text(b"referer"),
             user_agent=self.text(b"user-agent"),
-            content_type=self.content_type,
+            content_type=_content_type(self.headers),
             route=self.route,
             variables=self.variables,
             status=self.status,
@@ -150,3 +153,10 @@ class RunningExchange:
             seconds=now - self.started,
             errors=self.errors,
         )
+
+
+def _content_type(headers: Sequence[Header]) -> str:
+    for name, value in headers:
+        if name == b"Content-Type":
+            return value.decode("latin-1")
+    return ""

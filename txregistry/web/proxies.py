@@ -73,7 +73,7 @@ class TrustedProxies:
         :return: what the request was like outside.
         """
         if not self._trusts(peer) or not any(map(request.header, _FIELDS)):
-            return Outside(peer)
+            return _as_it_came(peer)
         forwarded = request.header(b"forwarded")
         if forwarded is not None:
             elements = parse_forwarded(", ".join(_texts(request, b"forwarded")))
@@ -114,6 +114,11 @@ class TrustedProxies:
         except ValueError:
             return False
         return any(parsed in network for network in self._networks)
+
+
+@lru_cache(maxsize=4096)
+def _as_it_came(peer: str) -> Outside:
+    return Outside(peer)
 
 
 def parse_forwarded(text: str) -> list[dict[str, str]]:

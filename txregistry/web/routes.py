@@ -8,6 +8,7 @@ without it.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from attrs import field, frozen
@@ -166,6 +167,7 @@ def _catalog(_: str) -> Sequence[Access]:
     return (CATALOG,)
 
 
+@lru_cache(1024)  # names come again and again
 def _pull(name: str) -> Sequence[Access]:
     return (Access(Action.PULL, name),)
 

@@ -5,13 +5,14 @@ Sending an answer: small ones in one piece, blobs as streams.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from txregistry.errors import StorageFailure
 from txregistry.interfaces import IBlobContent, IFileReader, LocalFile
 from txregistry.model.byte_range import ByteRange
 from txregistry.web.blobs import multipart_end, multipart_length, part_head
-from txregistry.web.call import BlobBody, Response
+from txregistry.web.call import BlobBody, Header, Response
 
 if TYPE_CHECKING:
     from txregistry.web.request import RegistryRequest
@@ -23,19 +24,31 @@ PIECE = 256 * 1024
 """How much is read at once from storage that is not a local file, in bytes."""
 
 
+def send_at_once(
+    request: RegistryRequest, status: int, headers: Sequence[Header], body: bytes | BlobBody
+) -> bool:
+    """
+    Send an answer, if it is one of those that need not wait: of these there are thousands in a
+    second.
+
+    :return: whether it was.
+    """
+    if isinstance(body, BlobBody) or len(body) > AT_ONCE:
+        return False
+    request.respond(status, headers, body)
+    return True
+
+
 async def send(request: RegistryRequest, response: Response) -> None:
     """
-    Send an answer to its end.
+    Send an answer that has to wait for its client, to its end.
 
     :raises ClientDisconnected: if the client goes away.
     :raises BlobUnknown: if a blob has vanished; nothing has been sent then.
     """
     body = response.body
     if isinstance(body, bytes):
-        if len(body) <= AT_ONCE:
-            request.respond(response.status, response.headers, body)
-        else:
-            await _send_in_pieces(request, response, body)
+        await _send_in_pieces(request, response, body)
         return
     local = await body.content.local_file()
     if local is None:
