@@ -27,6 +27,7 @@ def version() -> str:
 # Why each of these is needed stands in docs/dependencies.md.
 requires = [
     "attrs>=23.2",
+    "automat>=24.8",
     "bcrypt>=4.0",
     "cryptography>=42.0",
     "httptools>=0.6.1",

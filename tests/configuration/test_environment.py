@@ -328,7 +328,7 @@ class ProblemTests:
         """
         The name that distribution uses inside and the name of the key are both known.
         """
-        assert not any(warning.unknown for warning in overridden(**{name: "x"}).warnings)
+        assert not any(warning.unknown for warning in overridden(**{name: "true"}).warnings)
 
     def test_tls_by_index(self) -> None:
         """

@@ -87,13 +87,6 @@ class RefusalTests:
             ("http: {tls: true}", "http.tls"),
             ("proxy: {remoteurl: 'https://u:hunter2@a', password: hunter2}", "proxy"),
             ("proxy: https://u:hunter2@a", "proxy"),
-            ("notifications: {endpoints: [{name: a, url: 'http://u:hunter2@a'}]}", "notifications"),
-            (
-                "notifications: {endpoints: [{name: a, disabled: true}, {name: b}]}",
-                "notifications",
-            ),
-            ("notifications: {endpoints: {a: b}}", "notifications"),
-            ("notifications: [a]", "notifications"),
         ],
     )
     def test_refused(self, complaints: Complaints, more: str, key: str) -> None:

@@ -23,6 +23,8 @@ _SECRET = re.compile(
 )
 #: Sections that are only named as a secret might be.
 _NO_SECRETS = frozenset({"auth.htpasswd", "auth.token", "tokenserver"})
+#: Mappings whose values are secrets, whatever their names are.
+_SECRETS = frozenset({"notifications.endpoints.headers"})
 #: The user in a URL, with or without a password.
 _USER = re.compile(r"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@]+@")
 #: The query of a URL, where signatures stand; what looks like a pattern is none.
@@ -57,12 +59,12 @@ def masked(value: Any, name: str = "", key: str = "") -> Any:
     match value:
         case dict():
             return {
-                name: masked(child, str(name), joined(key, str(name)))
+                name: MASK if key in _SECRETS else masked(child, str(name), joined(key, str(name)))
                 for name, child in value.items()
             }
         case list():
-            return [masked(item) for item in value]
+            return [masked(item, key=key) for item in value]
         case str():
-            return _QUERY.sub(rf"\1{MASK}", _USER.sub(rf"\1{MASK}@", value))
+            return _USER.sub(rf"\1{MASK}@", _QUERY.sub(rf"\1{MASK}", value))
         case _:
             return value

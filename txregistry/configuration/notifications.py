@@ -135,7 +135,7 @@ class Endpoint(Checked):
     backoff: float = key(Timeout(default=1.0), 1.0)
     ignore: Ignored = section(Ignored)
     ignoredmediatypes: tuple[str, ...] = key(ListOf(Text()), ())
-    version: str = key(Choice(("v2", "v1")), "v2")
+    version: str = key(Choice(("v2", "2.8", "v1")), "v2")
     format: str = key(Choice(("docker", "cloudevents")), "docker")
     mode: str = key(Choice(("structured", "binary")), "structured")
     batch: int = key(Integer(least=1, most=MOST_AT_ONCE), 1)

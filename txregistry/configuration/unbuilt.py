@@ -15,7 +15,7 @@ from attrs import frozen
 
 from txregistry.configuration.report import Place
 from txregistry.configuration.shape import LEAF, Listed, Shape, Structure, mapped, names
-from txregistry.configuration.tree import Node, Scalar, Sequence, Table, find, is_empty
+from txregistry.configuration.tree import Node, Scalar, Table, find, is_empty
 
 #: Says what is wrong with a part that is there, or nothing.
 Judgement: TypeAlias = Callable[[Node], str | None]

@@ -34,7 +34,7 @@ class Backoff:
         :return: seconds until it is tried again.  They double with each failure, up to those that
             an endpoint is let alone for.  Endpoints that failed together are tried one by one.
         """
-        longest = min(FIRST_SECONDS * 2 ** min(failures - 1, 20), self.seconds)
+        longest: float = min(FIRST_SECONDS * 2.0 ** min(failures - 1, 20), self.seconds)
         return longest * (0.5 + 0.5 * self.random())
 
     def later(self) -> float:

@@ -1,6 +1,8 @@
 """
 Connections to endpoints that may send what they like, as long as it is little.
 """
+# Twisted's protocols of protocols have no types.
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _REPEATED: Final = frozenset({301, 302, 307, 308})
 """A redirect with one of these is answered by the same request to the other URL.  The others say
 that the request has been taken."""
 
-IDLE_SECONDS: Final = 60.0
+IDLE_SECONDS: Final = 60
 
 
 @frozen(kw_only=True)

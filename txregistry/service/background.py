@@ -6,6 +6,7 @@ What is to be done once for all workers, in a process of its own that serves nob
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 from twisted.application.service import MultiService
@@ -13,7 +14,10 @@ from twisted.application.service import MultiService
 from txregistry.configuration import Loaded
 from txregistry.deferreds import deferred
 from txregistry.drivers.base import CheckedDriver
+from txregistry.observability.metrics import Metrics
+from txregistry.service.context import WorkerContext
 from txregistry.service.logs import Logs, build_logs
+from txregistry.service.notifications import Part, build_notifying
 from txregistry.service.purging import build_purging
 from txregistry.service.registry import build_driver, build_storage
 
@@ -36,7 +40,12 @@ class BackgroundService(MultiService):
         self.logs = logs
 
     def open(self) -> None:
-        """There is nothing to open."""
+        """
+        Have what the work needs.
+
+        :raises CannotServe: if that can't be.
+        """
+        super().privilegedStartService()
 
     @deferred
     async def stopService(self) -> None:
@@ -47,11 +56,18 @@ class BackgroundService(MultiService):
 
 
 def build_background(
-    reactor: Any, loaded: Loaded, stream: TextIO, access_stream: TextIO
+    reactor: Any,
+    loaded: Loaded,
+    environ: Mapping[str, str],
+    stream: TextIO,
+    access_stream: TextIO,
+    context: WorkerContext,
 ) -> BackgroundService:
     """
+    :param environ: may tell where state is kept.
     :param stream: where the log of events goes.
     :param access_stream: where accesses would be logged.
+    :param context: the place of this process among the others.
     :raises ConfigurationError: if a plug-in is missing or finds its parameters wrong.
     """
     configuration = loaded.configuration
@@ -59,6 +75,10 @@ def build_background(
     checked = build_driver(reactor, configuration)
     driver = build_storage(reactor, configuration, checked)
     service = BackgroundService(checked, logs)
+    part = Part.background(context)
+    notifying = build_notifying(reactor, configuration, part, environ, Metrics())
+    if notifying is not None:
+        notifying.setServiceParent(service)
     purging = configuration.storage.maintenance.uploadpurging
     if purging.enabled:
         build_purging(reactor, driver, purging).setServiceParent(service)

@@ -18,12 +18,14 @@ from txregistry.configuration import Loaded
 from txregistry.deferreds import deferred
 from txregistry.drivers.base import CheckedDriver
 from txregistry.errors import CannotServe, ConfigurationError
+from txregistry.observability.metrics import Metrics
 from txregistry.service.access import build_access
 from txregistry.service.caching import build_caching
 from txregistry.service.context import WorkerContext
 from txregistry.service.ending import give_up
 from txregistry.service.files import raise_open_files
 from txregistry.service.logs import Logs, build_logs
+from txregistry.service.notifications import Part, build_notifying, build_telling
 from txregistry.service.purging import build_purging
 from txregistry.service.registry import build_driver, build_registry, build_storage
 from txregistry.service.stalling import StallWatching, stall_limit
@@ -151,9 +153,15 @@ def build_service(
     checked = build_driver(reactor, configuration)
     driver = build_storage(reactor, configuration, checked)
     locks = None if context is None else SharedLocks(context.locks_path, reactor)
-    caching = build_caching(reactor, configuration, context)
+    metrics = Metrics()
+    caching = build_caching(reactor, configuration, context, metrics)
     caches = None if caching is None else caching.caches
-    registry = build_registry(reactor, configuration, driver, locks, caches)
+    part = Part.of(context)
+    notifying = build_notifying(reactor, configuration, part, environ, metrics)
+    telling = None
+    if notifying is not None:
+        telling = build_telling(reactor, configuration, notifying, part, metrics)
+    registry = build_registry(reactor, configuration, driver, locks, caches, telling)
     access = build_access(reactor, configuration, context)
     application = build_application(
         reactor, configuration, registry, access.controller, logs, access.rates, access.tokens
@@ -163,8 +171,9 @@ def build_service(
     listening = Listening(reactor, application, site, configuration.http, descriptor, shares)
     service = RegistryService(checked, listening, logs, loaded, alone=context is None)
     access.setServiceParent(service)
-    if caching is not None:
-        caching.setServiceParent(service)
+    for each in (caching, notifying):
+        if each is not None:
+            each.setServiceParent(service)
     if context is None:
         purging = configuration.storage.maintenance.uploadpurging
         if purging.enabled:

@@ -100,7 +100,9 @@ class Crew:
 
     def begin_background(self) -> None:
         """Start the process for background work, if there is any.  It is in nobody's way now."""
-        if self._task.configuration.storage.maintenance.uploadpurging.enabled:
+        configuration = self._task.configuration
+        purges = configuration.storage.maintenance.uploadpurging.enabled
+        if purges or configuration.notifications.enabled:
             start = partial(self._start, BACKGROUND, len(self._workers), ())
             self._background = Post(f"the process for {BACKGROUND} work", self._reactor, start)
             self._background.fill()

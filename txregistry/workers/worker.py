@@ -151,7 +151,7 @@ def _build(reactor: Any, order: Order) -> Any:
     if not order.sockets:
         from txregistry.service.background import build_background  # noqa: PLC0415 - one of both
 
-        return build_background(reactor, loaded, sys.stderr, sys.stdout)
+        return build_background(reactor, loaded, os.environ, sys.stderr, sys.stdout, order.context)
     from txregistry.service.daemon import build_service  # noqa: PLC0415 - one of both
 
     own = order.context.index if order.sockets > 1 else 0
