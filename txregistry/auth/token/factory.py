@@ -40,14 +40,10 @@ class TokenFactory:
 
     def create(self, reactor: Any, options: Mapping[str, Any], attempts: IAttempts) -> TokenAccess:
         realm, issuer, service = (_text(options, name) for name in ("realm", "issuer", "service"))
+        rules, where = Rules(issuer, service, _algorithms(options)), _realm(realm, options)
         threads = Threads(reactor, reactor.getThreadPool())
-        return TokenAccess(
-            Rules(issuer, service, _algorithms(options)),
-            _keys(reactor, options, threads),
-            _realm(realm, options),
-            threads,
-            time.time,
-        )
+        keys = _keys(reactor, options, threads)
+        return TokenAccess(rules, keys, where, threads, time.time)
 
 
 def _text(options: Mapping[str, Any], name: str) -> str:

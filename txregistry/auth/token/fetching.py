@@ -64,10 +64,10 @@ class Fetching:
         """
         Fetch it.
 
-        :raises ValueError: if the answer is none, or too large.
+        :raises ValueError: if the answer is none, too large, or too late.
         """
         fetching = self._fetch()
-        fetching.addTimeout(TIMEOUT, self._reactor)
+        fetching.addTimeout(TIMEOUT, self._reactor, _too_late)
         return fetching
 
     @deferred
@@ -87,6 +87,10 @@ class Fetching:
         body = _Body()
         response.deliverBody(body)
         return await body.complete
+
+
+def _too_late(_: object, seconds: float) -> bytes:
+    raise ValueError(f"the server doesn't answer within {seconds:g} seconds")
 
 
 class _Body(Protocol):
