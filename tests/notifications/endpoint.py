@@ -110,7 +110,7 @@ class Endpoint:
         """
         deadline = time.monotonic() + seconds
         while not enough(self.events):
-            assert time.monotonic() < deadline, f"{len(self.events)} events came: {self.events}"
+            assert time.monotonic() < deadline, f"only {len(self.events)} events came"
             time.sleep(0.02)
         return self.events
 
