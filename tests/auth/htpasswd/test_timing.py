@@ -22,8 +22,6 @@ class WrongTests:
         """
         hash_ = None if own is None else new_hash(b"secret", own)
         spent: list[int] = []
-        monkeypatch.setattr(
-            bcrypt, "checkpw", lambda _, found: spent.append(2 ** cost_of(found))
-        )
+        monkeypatch.setattr(bcrypt, "checkpw", lambda _, found: spent.append(2 ** cost_of(found)))
         assert not is_right(b"wrong", hash_, 10)
         assert sum(spent) == 2**10
