@@ -82,7 +82,8 @@ def peer(
             {"name": "here", "url": endpoint.url, "timeout": "5s", "threshold": 5, "backoff": "1s"}
         ],
     }
-    yield peer.start()
+    peer.start()
+    yield peer
     peer.stop()
 
 

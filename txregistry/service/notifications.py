@@ -338,6 +338,7 @@ def build_telling(
         Threads(reactor, reactor.getThreadPool()),
         notifications.events.includereferences,
         LayerTypes() if choosy else None,
+        pulls=any("pull" not in each.ignore.actions for each in notifications.enabled),
     )
 
 
