@@ -215,6 +215,7 @@ class MistakeTests:
         (told,) = complaints(auth + policies)
         assert told.startswith("config.yml:4: policies.rules[0].anonymous: docker and most other")
         assert complaints(auth + policies.replace("anonymous", "authenticated")) == []
+        assert complaints(auth + policies.replace("allow: pull", "allow: []")) == []
         assert complaints(policies) == []
 
 

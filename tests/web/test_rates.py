@@ -68,8 +68,10 @@ class Clients:
         credentials = Credentials(who, address, request_id=request_id)
         found: list[int] = []
         asked = self.controller.authorize(credentials, [PULL])
-        asked.addCallback(lambda grant: found.append(0 if grant.actor == who else -2))
-        asked.addErrback(lambda failure: found.append(self._waits(failure.value)))
+        asked.addCallbacks(
+            lambda grant: found.append(0 if grant.actor == who else -2),
+            lambda failure: found.append(self._waits(failure.value)),
+        )
         return found[0]
 
     def transfer(self, count: int, who: str = "", address: str = HERE) -> None:

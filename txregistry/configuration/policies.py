@@ -248,8 +248,9 @@ def _judge_anonymous(node: Node, place: Place) -> None:
     there how to log in, and if it is by a password, they do nothing without one.
     """
     for where, subjects in _subjects(node, place):
-        anonymous = find(subjects, "anonymous")
-        if isinstance(anonymous, Scalar) and anonymous.value is True:
+        anonymous, allow = find(subjects, "anonymous"), find(subjects, "allow")
+        takes = isinstance(allow, Sequence) and not allow.items
+        if isinstance(anonymous, Scalar) and anonymous.value is True and not takes:
             where.child("anonymous", anonymous).warning(
                 "docker and most other clients do nothing without a password where auth.htpasswd "
                 "asks for one; with a section tokenserver they can, and log in too"
