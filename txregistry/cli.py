@@ -14,6 +14,7 @@ from typing import Any
 from txregistry import configuration
 from txregistry._version import __version__
 from txregistry.errors import ConfigurationError
+from txregistry.service.eventoptions import add_events
 
 DESCRIPTION = "A container registry: it stores and serves images and artifacts."
 
@@ -87,6 +88,16 @@ def _parser() -> argparse.ArgumentParser:
         "policy", help="tell who may do what by the policies of a configuration"
     )
     _add_policy(policy)
+    events = commands.add_parser(
+        "events",
+        help="look into the outbox of notifications",
+        description=(
+            "Look into the outbox of a registry, whether it runs or not: what endpoints have yet "
+            "to be told, and what they never were."
+        ),
+    )
+    add_events(events, _add_configuration)
+    events.set_defaults(run=_events)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(run=_print_version)
     return parser
@@ -218,6 +229,20 @@ def _explain(options: argparse.Namespace) -> int:
     except Refused as reason:
         print(f"txregistry policy explain: {reason}", file=sys.stderr)
     return 2
+
+
+def _events(options: argparse.Namespace) -> int:
+    # It knows outboxes, which no other command needs.
+    from txregistry.service import events  # noqa: PLC0415 - see above
+
+    try:
+        loaded = configuration.load(_path(options), os.environ)
+        for line in events.lines(loaded.configuration, os.environ, options):
+            print(line)
+    except (events.Refused, ConfigurationError) as reason:
+        print(f"txregistry events: {reason}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _print_version(_: argparse.Namespace) -> int:

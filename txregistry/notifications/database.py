@@ -63,6 +63,7 @@ class Database:
     :param directory: where the file is; ``None`` for one in memory, that nobody shares.
     :param maxsize: bytes that it may never exceed.
     :param prepare: called in the first transaction after the file was opened.
+    :param mends: whether a damaged file is put aside for a new one.
     """
 
     log = Logger()
@@ -72,10 +73,13 @@ class Database:
         directory: OutboxDirectory | None,
         maxsize: int,
         prepare: Callable[[sqlite3.Connection], None],
+        *,
+        mends: bool = True,
     ) -> None:
         self._directory = directory
         self._maxsize = maxsize
         self._prepare = prepare
+        self._mends = mends
         self._threads = RLock()
         self._processes = FileLock(directory.writing if directory else "")
         self._connection: sqlite3.Connection | None = None
@@ -119,7 +123,7 @@ class Database:
                 try:
                     return work(self._current())
                 except sqlite3.DatabaseError as error:
-                    if not _is_damage(error):
+                    if not (self._mends and _is_damage(error)):
                         raise
                     self._mend(error)
                     return work(self._current())

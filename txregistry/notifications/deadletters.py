@@ -6,17 +6,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any, Final
 
 from attrs import frozen
 
-from txregistry.notifications.directory import OutboxDirectory
+from txregistry.notifications.directory import FileLock, OutboxDirectory
 from txregistry.notifications.store import Entry, Excess
 
 MOST: Final = 64 * 1024 * 1024
 """Bytes of the file, after which another begins.  One older one is kept."""
+
+_AT_ONCE: Final = 500
 
 
 @frozen
@@ -60,6 +63,7 @@ class DeadLetters:
 
     def __init__(self, directory: OutboxDirectory | None) -> None:
         self._path = directory.dead_letters if directory else ""
+        self._lock = FileLock(directory.dead_lock if directory else "")
 
     def add(self, excess: Sequence[Excess]) -> None:
         """
@@ -74,21 +78,19 @@ class DeadLetters:
         ]
         if not lines or not self._path:
             return
-        with open(self._path, "a", encoding="ascii", opener=_private) as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-            size = file.tell()
-        if size > MOST:
-            os.replace(self._path, f"{self._path}.1")
+        with self._lock.held():
+            with open(self._path, "a", encoding="ascii", opener=_private) as file:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+                size = file.tell()
+            if size > MOST:
+                os.replace(self._path, f"{self._path}.1")
 
     def __iter__(self) -> Iterator[DeadLetter]:
         """All there are, the oldest first; what is no such line is left out."""
         for path in (f"{self._path}.1", self._path):
-            with (
-                suppress(FileNotFoundError),
-                open(path, encoding="ascii", errors="replace") as file,
-            ):
+            with suppress(FileNotFoundError), open(path, "rb") as file:
                 for line in file:
                     with suppress(ValueError, KeyError, TypeError):
                         found = json.loads(line)
@@ -96,20 +98,42 @@ class DeadLetters:
                             float(found["at"]), found["endpoint"], found["reason"], found["event"]
                         )
 
-    def keep(self, letters: Sequence[DeadLetter]) -> None:
+    def take(
+        self, wanted: Callable[[DeadLetter], bool], use: Callable[[list[DeadLetter]], None]
+    ) -> int:
         """
-        Keep these only.
+        Use some of them, and then keep the others only.
 
-        :raises OSError: if that can't be.
+        :param use: is given some of those that are wanted at a time.
+        :return: how many were wanted.
+        :raises OSError: if the others can't be kept; then all are.
         """
+        with self._lock.held():
+            found = (letter for letter in self if wanted(letter))
+            number = 0
+            while some := list(islice(found, _AT_ONCE)):
+                use(some)
+                number += len(some)
+            if number:
+                self._keep(letter for letter in self if not wanted(letter))
+            return number
+
+    def _keep(self, letters: Iterator[DeadLetter]) -> None:
         temporary = f"{self._path}.tmp"
         with open(temporary, "w", encoding="ascii", opener=_private) as file:
+            self._give(file.fileno())
             file.writelines(letter.line() for letter in letters)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, self._path)
         with suppress(FileNotFoundError):
             os.unlink(f"{self._path}.1")
+
+    def _give(self, file: int) -> None:
+        """Let a new file be theirs who own the directory: it may be root who asks."""
+        owner = os.stat(os.path.dirname(self._path))
+        if os.geteuid() == 0:
+            os.fchown(file, owner.st_uid, owner.st_gid)
 
 
 def _document(payload: bytes) -> Any:

@@ -44,6 +44,11 @@ class OutboxDirectory:
         return f"{self.path}/dead-letters.jsonl"
 
     @property
+    def dead_lock(self) -> str:
+        """A file that whoever changes those holds a lock on."""
+        return f"{self.path}/dead-letters.lock"
+
+    @property
     def bell(self) -> str:
         """The socket on which the one that delivers is woken."""
         return f"{self.path}/bell"
@@ -175,6 +180,18 @@ def locked(file: int) -> bool:
             return False
         raise
     return True
+
+
+def is_locked(path: str) -> bool:
+    """:return: whether a process holds a lock on a file; it doesn't, if there is none."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        return not locked(file)
+    finally:
+        os.close(file)
 
 
 def open_lock(path: str) -> int:

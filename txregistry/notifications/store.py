@@ -86,7 +86,8 @@ class Store:
 
     :param directory: where it is; ``None`` for one in memory.
     :param endpoints: who is told.  One that was not there begins with what comes from now on; what
-        was kept for one that is no more is for nobody.  ``None`` to take those that are there.
+        was kept for one that is no more is for nobody.  ``None`` to take those that are there, and
+        the file as it is.
     :param maxsize: bytes that the events may take.
     :ivar identity: of the file that was used last.  In another file, places mean something else.
     """
@@ -98,7 +99,9 @@ class Store:
         self._endpoints = endpoints
         self.maxsize = maxsize
         self.identity = ""
-        self._database = Database(directory, HARD * maxsize, self._register)
+        self._database = Database(
+            directory, HARD * maxsize, self._register, mends=endpoints is not None
+        )
 
     def open(self) -> None:
         """
@@ -243,7 +246,7 @@ class Store:
 
     def repeat(self, endpoint: str, since: float, until: float, now: float) -> int:
         """
-        Put events there once more, for one endpoint.
+        Put events there once more, for one endpoint that had them.
 
         :param since: when they were put there first, in seconds since 1970.
         :param until: the end of that time.
@@ -254,8 +257,9 @@ class Store:
             lambda connection: (
                 connection.execute(
                     "INSERT INTO events (at, endpoint, payload) SELECT ?, ?, payload FROM events"
-                    " WHERE at >= ? AND at <= ? AND endpoint IS NULL ORDER BY seq",
-                    (now, endpoint, since, until),
+                    " WHERE at >= ? AND at <= ? AND endpoint IS NULL"
+                    " AND seq <= (SELECT seq FROM cursors WHERE endpoint = ?) ORDER BY seq",
+                    (now, endpoint, since, until, endpoint),
                 ).rowcount
             ),
             durable=True,
