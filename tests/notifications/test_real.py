@@ -4,6 +4,7 @@ Real registries that tell a real endpoint what real clients do.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from tests.conftest import MakeDaemon
 from tests.daemon import Daemon
 from tests.notifications.endpoint import Endpoint
 from tests.notifications.test_distribution import VERSIONS, comparable, has_settled
+from tests.notifications.test_signature_example import is_genuine
 from tests.notifications.work import DOCKER_IMAGE, IMAGE, LAYER, LIST, OCI_INDEX, Work
 from tests.proofs.client import Client
 from tests.proofs.content import sha256
@@ -149,6 +151,104 @@ class WorkTests:
             ("push", "PUT"),
             ("pull", "HEAD"),
         ]
+
+
+class EndpointTests:
+    """
+    What each endpoint wants.
+    """
+
+    def test_formats(
+        self, make_daemon: MakeDaemon, make_endpoint: Callable[[], Endpoint], tmp_path: Path
+    ) -> None:
+        """
+        Endpoints side by side are told of the same events, each in its own format.
+        """
+        wishes: dict[str, dict[str, Any]] = {
+            "v2": {"secret": "a secret"},
+            "v1": {"version": "v1"},
+            "structured": {"format": "cloudevents"},
+            "batch": {"format": "cloudevents", "batch": 3},
+            "binary": {"format": "cloudevents", "mode": "binary"},
+        }
+        endpoints = {name: make_endpoint() for name in wishes}
+        notifications = telling(endpoints["v2"], tmp_path)
+        notifications["endpoints"] = [
+            {"name": name, "url": endpoints[name].url, "timeout": "5s", **wishes[name]}
+            for name in wishes
+        ]
+        daemon = make_daemon(configuration={"notifications": notifications})
+        with Client(daemon.host) as client:
+            Work(client).push()
+        known = [event["id"] for event in endpoints["v2"].wait_for(len(TABLE["push"]))]
+        for endpoint in endpoints.values():
+            has_settled(endpoint)
+        posts = {name: endpoint.posts for name, endpoint in endpoints.items()}
+        types = {name: {post.headers["content-type"] for post in posts[name]} for name in posts}
+        docker = "application/vnd.docker.distribution.events"
+        assert types == {
+            "v2": {f"{docker}.v2+json"},
+            "v1": {f"{docker}.v1+json"},
+            "structured": {"application/cloudevents+json; charset=utf-8"},
+            "batch": {"application/cloudevents-batch+json; charset=utf-8"},
+            "binary": {"application/json"},
+        }
+        assert [event["id"] for event in endpoints["v1"].events] == known
+        assert [json.loads(post.body)["id"] for post in posts["structured"]] == known
+        batches = [json.loads(post.body) for post in posts["batch"]]
+        assert [event["id"] for batch in batches for event in batch] == known
+        assert all(1 <= len(batch) <= 3 for batch in batches)
+        assert [post.headers["ce-id"] for post in posts["binary"]] == known
+        for post in posts["v2"]:
+            signature = post.headers["x-registry-signature"]
+            assert is_genuine(signature, post.body, "a secret")
+            assert not is_genuine(signature, post.body, "another")
+        assert "x-registry-signature" not in posts["v1"][0].headers
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_ignored(
+        self,
+        make_daemon: MakeDaemon,
+        make_endpoint: Callable[[], Endpoint],
+        tmp_path: Path,
+        workers: int,
+    ) -> None:
+        """
+        An endpoint isn't told of actions and types that it ignores, be they the types that a
+        manifest gave its blobs; the other is told of all.
+        """
+        choosy, other = make_endpoint(), make_endpoint()
+        image = json.loads(IMAGE)
+        notifications = telling(
+            choosy,
+            tmp_path,
+            ignore={
+                "actions": ["mount", "delete"],
+                "mediatypes": [image["layers"][0]["mediaType"]],
+            },
+            ignoredmediatypes=[image["config"]["mediaType"]],
+        )
+        notifications["endpoints"].append({"name": "other", "url": other.url, "timeout": "5s"})
+        configuration = {"workers": workers, "notifications": notifications}
+        daemon = make_daemon(configuration=configuration)
+        with Client(daemon.host) as client:
+            work = Work(client)
+            # By one connection, so that one worker sees the manifest and then the layer.
+            work.put_image()
+            work.mount()
+            work.ask("GET", "manifests/image").expect(200)
+            work.ask("GET", f"blobs/{sha256(LAYER)}").expect(200)
+            work.ask("GET", f"blobs/{sha256(b'{}')}").expect(200)
+            work.delete_blob()
+        pushed = [("push", sha256(b"{}"), ""), ("push", sha256(LAYER), "")]
+        pushed.append(("push", sha256(IMAGE), "image"))
+        pulled = ("pull", sha256(IMAGE), "image")
+        blobs = [PULLED_LAYER, ("pull", sha256(b"{}"), "")]
+        mounted, deleted = ("mount", sha256(LAYER), ""), ("delete", sha256(LAYER), "")
+        everything = [*pushed, mounted, pulled, *blobs, deleted]
+        assert seen(other.wait_for(len(everything))) == everything
+        has_settled(choosy)
+        assert seen(choosy.events) == [*pushed, pulled]
 
 
 @pytest.mark.component("docker")

@@ -106,13 +106,19 @@ class Work:
         media_type = json.loads(manifest)["mediaType"]
         self.ask("PUT", f"manifests/{reference}", manifest, Content_Type=media_type).expect(201)
 
-    def push(self) -> None:
+    def put_image(self) -> None:
         """
-        Push blobs, manifests by tag and by digest, and lists of them.
+        Push an image.
         """
         self.push_blob(CONFIG)
         self.push_blob(LAYER)
         self.put("image", IMAGE)
+
+    def push(self) -> None:
+        """
+        Push blobs, manifests by tag and by digest, and lists of them.
+        """
+        self.put_image()
         self.put(sha256(DOCKER_IMAGE), DOCKER_IMAGE)
         self.put("list", LIST)
         self.put("index", OCI_INDEX)
