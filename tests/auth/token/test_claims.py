@@ -197,7 +197,8 @@ class AllowanceTests:
         """
         A token that allows nothing tells who somebody is, which is enough for the ping.
         """
-        for access in (None, []):
+        cases: tuple[Any, ...] = (None, [])
+        for access in cases:
             token = SIGNER.token(access=access)
             assert isinstance(judged.ask(token, ()), Grant)
             assert judged.error(token) == "insufficient_scope"
