@@ -16,6 +16,7 @@ from tests.auth.htpasswd.asking import ask, auth
 from tests.auth.htpasswd.kit import line
 from tests.conftest import MakeDaemon
 from tests.daemon import Daemon
+from tests.workers.kit import eventually
 from txregistry.auth.htpasswd.watching import FRESH
 
 
@@ -140,8 +141,10 @@ class FileTests:
         """
         path.write_bytes(b"nonsense\n")
         daemon = make_daemon(configuration=auth(path))
-        assert f"nobody can log in: {path}: line 1 is neither " in daemon.log()
+        expected = f"nobody can log in: {path}: line 1 is neither "
+        eventually(lambda: expected in daemon.log())
         assert ask(daemon, "joe:secret").status == 503
+        assert daemon.log().count(expected) == daemon.configuration["workers"]
 
     @pytest.mark.parametrize("workers", [1, 3])
     def test_missing(self, tmp_path: Path, make_daemon: MakeDaemon, workers: int) -> None:

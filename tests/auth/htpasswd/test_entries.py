@@ -4,6 +4,7 @@ What stands in files of passwords.
 
 from __future__ import annotations
 
+import bcrypt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,6 +133,14 @@ class HashTests:
         assert not is_right(b"x" * 71, hash_, 4)
         with pytest.raises(ValueError, match="first 72 bytes"):
             new_hash(b"x" * 73, 4)
+
+    def test_zero(self) -> None:
+        """
+        What bcrypt takes for the same password because of a zero byte isn't.
+        """
+        hash_ = new_hash(b"x", 4)
+        assert bcrypt.checkpw(b"x\0x", hash_)
+        assert not is_right(b"x\0x", hash_, 4)
 
     def test_no_salt(self) -> None:
         """

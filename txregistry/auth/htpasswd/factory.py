@@ -46,8 +46,8 @@ class HtpasswdFactory:
         files = Threads(reactor, reactor.getThreadPool())
         at_once = max(1, len(os.sched_getaffinity(0)) // 2)
         pool = ThreadPool(0, at_once, "passwords")
-        file = WatchedFile(path, files, reactor.seconds, time.time)
-        passwords = Passwords(file, Threads(reactor, pool), at_once, attempts, reactor.seconds)
+        file = WatchedFile(path, files, time.monotonic, time.time)
+        passwords = Passwords(file, Threads(reactor, pool), at_once, attempts, time.monotonic)
         return HtpasswdAccess(realm, passwords, pool)
 
 
