@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from time import perf_counter
+from types import TracebackType
 from typing import ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredLock
@@ -51,14 +52,26 @@ def check_directory(path: str) -> str:
     return path if path == "/" else check_path(path)
 
 
-@contextmanager
-def named(driver: str) -> Iterator[None]:
-    """Say on errors that don't say it yet which driver they are from."""
-    try:
-        yield
-    except DriverError as error:
-        error.driver = error.driver or driver
-        raise
+class named:  # noqa: N801 - read as a function, and twice as fast as one that is a generator
+    """
+    Say on errors that don't say it yet which driver they are from.
+
+    :param driver: its name.
+    """
+
+    __slots__ = ("_driver",)
+
+    def __init__(self, driver: str) -> None:
+        self._driver = driver
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if isinstance(error, DriverError):
+            error.driver = error.driver or self._driver
 
 
 @implementer(IStorageDriver)
@@ -184,19 +197,21 @@ class CheckedDriver:
     def close(self) -> Deferred[None]:
         return self._driver.close()
 
-    @contextmanager
-    def _doing(self, action: str) -> Iterator[None]:
+    def _doing(self, action: str) -> AbstractContextManager[None]:
         """Name errors, and tell how long it took, whatever came of it."""
+        if self._metrics is None:
+            return named(self.name)
+        return self._timed(action, self._metrics)
+
+    @contextmanager
+    def _timed(self, action: str, metrics: IMetrics) -> Iterator[None]:
         started = self._timer()
         try:
             with named(self.name):
                 yield
         finally:
-            if self._metrics is not None:
-                labels = {"driver": self.name, "action": action}
-                self._metrics.observe(
-                    "registry_storage_action_seconds", labels, self._timer() - started
-                )
+            labels = {"driver": self.name, "action": action}
+            metrics.observe("registry_storage_action_seconds", labels, self._timer() - started)
 
 
 @implementer(IFileReader)

@@ -27,7 +27,7 @@ from txregistry.errors import (
     StorageFailure,
 )
 from txregistry.interfaces import IStorageDriver
-from txregistry.testing.drivers.suite import MIB, names, noise, read, write
+from txregistry.testing.drivers.suite import KIB, MIB, names, noise, read, write
 
 NOBODY = 65534
 
@@ -49,6 +49,12 @@ class TreeOfFilesTests:
         assert (root / "a/c/data").read_bytes() == b"y"
         for path, mode in (("a", 0o750), ("a/b", 0o750), ("a/b/link", 0o640), ("a/c/data", 0o640)):
             assert stat.S_IMODE((root / path).stat().st_mode) == mode
+
+    @pytest.mark.parametrize("size", [0, 1, 64 * KIB - 1, 64 * KIB, 64 * KIB + 1, MIB])
+    async def test_sizes(self, driver: IStorageDriver, size: int) -> None:
+        """A file is read whole, whether or not it is small enough to be read at once."""
+        await driver.put_content("/file", noise(size))
+        assert await driver.get_content("/file") == noise(size)
 
     async def test_links(self, make_driver: MakeDriver, root: Path, tmp_path: Path) -> None:
         """The root, and directories in it, may be symbolic links to directories elsewhere."""

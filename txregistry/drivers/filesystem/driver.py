@@ -17,7 +17,13 @@ from txregistry.deferreds import InlineThreads, Threads, deferred
 from txregistry.drivers.filesystem import failures, hidden
 from txregistry.drivers.filesystem.durability import Names, sync_directory
 from txregistry.drivers.filesystem.listings import REMEMBERED_BYTES, Listings
-from txregistry.drivers.filesystem.reading import FileReader, open_file, stat_path
+from txregistry.drivers.filesystem.reading import (
+    FileReader,
+    open_file,
+    read_small,
+    read_whole,
+    stat_path,
+)
 from txregistry.drivers.filesystem.survey import LocalSurvey
 from txregistry.drivers.filesystem.threads import DriverThreads, opened
 from txregistry.drivers.filesystem.together import Calls, Syncs
@@ -96,9 +102,11 @@ class FilesystemDriver:
 
     @deferred
     async def get_content(self, path: str) -> bytes:
-        with await self._open(path) as file, failures.existing(path):
-            small = _size(file) <= _SMALL
-            return await (self._quick if small else self._threads).run(file.read)
+        local_path = self._local(path)
+        content = await self._quick.run(read_small, path, local_path, _SMALL)
+        if content is not None:
+            return content
+        return await self._threads.run(read_whole, path, local_path)
 
     def put_content(self, path: str, content: bytes, durable: bool = True) -> Deferred[None]:
         return self._threads.run(self._put, path, content, durable)

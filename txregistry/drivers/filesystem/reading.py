@@ -25,6 +25,37 @@ def open_file(path: str, local_path: str) -> FileIO:
         return FileIO(local_path, "r")
 
 
+def read_small(path: str, local_path: str, most: int) -> bytes | None:
+    """
+    Read a file whole, with as few system calls as can be.
+
+    :param path: the driver's, for errors.
+    :param most: in bytes.
+    :return: its content; ``None`` if there is more of it.
+    :raises PathNotFound: if there is no such file.
+    """
+    with failures.existing(path):
+        descriptor = os.open(local_path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            content = os.read(descriptor, most + 1)
+            # Fewer than were asked for need not be all, but on the file systems of a few networks.
+            whole = len(content) == os.fstat(descriptor).st_size
+        finally:
+            os.close(descriptor)
+    return content if whole else None
+
+
+def read_whole(path: str, local_path: str) -> bytes:
+    """
+    Read a file of any size whole.
+
+    :param path: the driver's, for errors.
+    :raises PathNotFound: if there is no such file.
+    """
+    with open_file(path, local_path) as file, failures.existing(path):
+        return file.read()
+
+
 def stat_path(path: str, local_path: str) -> FileInfo:
     """
     :param path: the driver's.
