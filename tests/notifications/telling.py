@@ -4,13 +4,17 @@ A served registry that tells what happens, into memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
 
 from tests.wire.harness import Served
 from txregistry.deferreds import InlineThreads
 from txregistry.interfaces import IMetrics, IRegistry, ISink
+from txregistry.model.digest import Digest
 from txregistry.model.event import Event, Source
 from txregistry.notifications.listening.layers import LayerTypes
 from txregistry.notifications.listening.recorder import Recorder
@@ -32,14 +36,58 @@ def telling(
     return Telling(recorder, InlineThreads(), layers=layers, **options)
 
 
+@implementer(ISink)
+class StrictSink(MemorySink):
+    """
+    A sink that wants what it is promised: at least one event.
+    """
+
+    def write(self, events: Sequence[Event]) -> Deferred[None]:
+        assert events
+        return super().write(events)
+
+
+class FakeRequest:
+    """
+    A request that is served when a test says so.
+
+    :param method: of it.
+    """
+
+    def __init__(self, method: str) -> None:
+        self._method = method
+        self.served: list[Callable[[], None]] = []
+
+    def method(self) -> str:
+        return self._method
+
+    def host(self) -> str:
+        return "fake"
+
+    def peer(self) -> str:
+        return "192.0.2.1:1"
+
+    def manifest_url(self, name: str, digest: Digest) -> str:
+        return f"m:{name}/{digest}"
+
+    def blob_url(self, name: str, digest: Digest) -> str:
+        return f"b:{name}/{digest}"
+
+    def when_served(self, call: Callable[[], None]) -> None:
+        self.served.append(call)
+
+
 @frozen
 class Told:
     """
     A registry, and what is told of it.
+
+    :param bare: the registry of which nothing is told.
     """
 
     served: Served
     sink: MemorySink
+    bare: IRegistry
 
     def taken(self) -> list[Event]:
         """
@@ -76,10 +124,13 @@ def make_told(
 
     :param served: as for :class:`Served`.
     """
-    sink = sink or MemorySink()
+    sink = sink or StrictSink()
     how = telling(sink, metrics, layers, references=references, pulls=pulls)
 
+    bare: list[IRegistry] = []
+
     def wrap(registry: IRegistry) -> IRegistry:
+        bare.append(registry)
         return ListeningRegistry(registry, how)
 
-    return Told(Served(wrap=wrap, **served), sink)
+    return Told(Served(wrap=wrap, **served), sink, *bare)

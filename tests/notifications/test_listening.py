@@ -13,19 +13,26 @@ from twisted.internet.defer import Deferred, fail
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from tests.notifications.telling import NOW, SOURCE, Told, make_told, telling
+from tests.notifications.telling import (
+    NOW,
+    SOURCE,
+    FakeRequest,
+    StrictSink,
+    Told,
+    make_told,
+    telling,
+)
 from tests.wire.access import AccessTable, rights
 from tests.wire.contents import ABSENT, DOCKER, INDEX, LAYER, LIST, OCI, Image, index_of
 from tests.wire.harness import HOST, request_bytes
-from txregistry.interfaces import IMetrics, ISink
+from txregistry.interfaces import IMetrics, IRepository, ISink
 from txregistry.model.access import Requester
 from txregistry.model.digest import Digest
 from txregistry.model.event import Event, EventAction, Kind, Member, Origin
-from txregistry.model.name import RepositoryName
+from txregistry.model.name import RepositoryName, parse_tag
 from txregistry.notifications.listening.layers import LayerTypes
 from txregistry.notifications.listening.recorder import UNWRITTEN
 from txregistry.notifications.listening.registry import ListeningRegistry
-from txregistry.notifications.memory import MemorySink
 
 IMAGE = Image.of("x")
 CHILD = Image.of("y", media_type=DOCKER)
@@ -36,10 +43,11 @@ LIST_PAYLOAD = index_of(
 CONTENT = b"content" * 100
 DIGEST = Digest.of(CONTENT)
 BIG = bytes(2_000_000)
+CONFIG = Digest.of(IMAGE.blobs[0])
 
 
 @implementer(ISink)
-class HoldingSink(MemorySink):
+class HoldingSink(StrictSink):
     """
     A sink that has written when a test says so.
     """
@@ -55,7 +63,7 @@ class HoldingSink(MemorySink):
 
 
 @implementer(ISink)
-class BrokenSink(MemorySink):
+class BrokenSink(StrictSink):
     """
     A sink that can't write, until it is mended.
     """
@@ -361,15 +369,59 @@ class PullTests:
         told = make_told()
         told.served.push_blob("a", CONTENT)
         told.taken()
-        how = telling(told.sink)
-        registry = ListeningRegistry(told.served.registry, how)
+        registry = ListeningRegistry(told.bare, telling(told.sink))
         repository = registry.repository(RepositoryName("a"), Requester("joe", "1", "::1", "me"))
-        told.sink.take(10)
         repository.blobs.stat(DIGEST)
-        event = told.taken()[-1]
+        (event,) = told.taken()
         assert (event.action, event.target.digest) == (EventAction.PULL, DIGEST)
         assert event.request == Origin("1", "::1", "", "", "me")
         assert event.target.url == ""
+
+
+class ReportTests:
+    """
+    What a request is given, and what it is for.
+    """
+
+    def repository(self, told: Told, request: FakeRequest, **options: Any) -> IRepository:
+        """
+        Open a repository with an image for a request.
+        """
+        IMAGE.push(told.served, "a", "t")
+        told.taken()
+        registry = ListeningRegistry(told.bare, telling(told.sink, **options))
+        return registry.repository(RepositoryName("a"), Requester(request=request))
+
+    @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE", "PATCH"])
+    def test_looked_at(self, method: str) -> None:
+        """
+        What is only looked at to change something else is not pulled.
+        """
+        told, request = make_told(), FakeRequest(method)
+        repository = self.repository(told, request)
+        repository.manifests.get(parse_tag("t"))
+        repository.blobs.stat(CONFIG)
+        for call in request.served:
+            call()
+        assert told.taken() == []
+
+    def test_several(self) -> None:
+        """
+        What one request is given is told at once, in the order in which it was first asked for.
+        """
+        told, request = make_told(), FakeRequest("GET")
+        repository = self.repository(told, request, references=True)
+        repository.blobs.open(CONFIG)
+        repository.manifests.stat(parse_tag("t"))
+        repository.manifests.get(IMAGE.digest)
+        repository.blobs.stat(CONFIG)
+        assert told.taken() == []
+        for call in request.served:
+            call()
+        blob, manifest = told.taken()
+        assert blob.target.url == f"b:a/{CONFIG}"
+        assert (manifest.target.url, manifest.target.tag) == (f"m:a/{IMAGE.digest}", "t")
+        assert [len(event.target.references) for event in (blob, manifest)] == [0, 2]
 
 
 class FactsTests:
@@ -467,6 +519,19 @@ class FactsTests:
         told.served.push_blob("a", CONTENT, table.credentials("joe"))
         (event,) = told.taken()
         assert event.actor == "joe"
+
+    @pytest.mark.parametrize("name", ["Ã¤", "\udcff", "管理"])
+    def test_actor_is_text(self, name: str) -> None:
+        """
+        The name of a user is the text that it is, whatever bytes it could be.
+        """
+        told = make_told()
+        told.served.push_blob("a", CONTENT)
+        told.taken()
+        registry = ListeningRegistry(told.bare, telling(told.sink))
+        registry.repository(RepositoryName("a"), Requester(name)).blobs.stat(DIGEST)
+        (event,) = told.taken()
+        assert event.actor == name
 
     def test_no_ascii(self, told: Told) -> None:
         """
@@ -667,14 +732,29 @@ class SinkTests:
         sink.waiting[0].callback(None)
         connection.lose()
 
-    def test_gone(self) -> None:
+    @pytest.mark.parametrize(
+        ("request_", "action"),
+        [
+            (("POST", f"/v2/a/blobs/uploads/?digest={DIGEST}", [], CONTENT), "push"),
+            (("POST", f"/v2/b/blobs/uploads/?mount={CONFIG}&from=a"), "mount"),
+            (("PUT", "/v2/a/manifests/u", [("Content-Type", OCI)], IMAGE.payload), "push"),
+            (("DELETE", "/v2/a/manifests/t"), "delete"),
+            (("DELETE", f"/v2/a/manifests/{IMAGE.digest}"), "delete"),
+            (("DELETE", f"/v2/a/blobs/{CONFIG}"), "delete"),
+        ],
+    )
+    def test_gone(self, request_: tuple[Any, ...], action: str) -> None:
         """
         A client that goes away while the sink writes interrupts nothing.
         """
+        before = make_told()
+        IMAGE.push(before.served, "a", "t")
         sink = HoldingSink()
-        told = make_told(sink)
-        self.push(told).lose()
-        assert told.told() == [("push", "blob", str(DIGEST))]
+        told = make_told(sink, driver=before.served.driver)
+        connection = told.served.connect()
+        connection.send(request_bytes(*request_))
+        connection.lose()
+        assert [what for what, *_ in told.told()] == [action]
         assert not sink.waiting[0].called
         sink.waiting[0].callback(None)
 

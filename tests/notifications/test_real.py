@@ -219,13 +219,11 @@ class EndpointTests:
         """
         choosy, other = make_endpoint(), make_endpoint()
         image = json.loads(IMAGE)
+        layers = [image["layers"][0]["mediaType"]]
         notifications = telling(
             choosy,
             tmp_path,
-            ignore={
-                "actions": ["mount", "delete"],
-                "mediatypes": [image["layers"][0]["mediaType"]],
-            },
+            ignore={"actions": ["mount", "delete"], "mediatypes": layers},
             ignoredmediatypes=[image["config"]["mediaType"]],
         )
         notifications["endpoints"].append({"name": "other", "url": other.url, "timeout": "5s"})

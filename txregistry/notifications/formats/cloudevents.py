@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
-from txregistry.model.event import Event, Kind
+from txregistry.model.event import Event
 from txregistry.notifications.formats.json import compact
 from txregistry.notifications.formats.message import Format, Message
 from txregistry.notifications.formats.records import record_v2
@@ -63,9 +63,7 @@ def _attributes(event: Event) -> dict[str, Any]:
 def _subject(event: Event) -> str:
     """:return: what it is about within the source: a tag, or a digest."""
     target = event.target
-    if target.kind is Kind.TAG or target.digest is None:
-        return target.tag or target.repository
-    return str(target.digest)
+    return str(target.digest or target.tag or target.repository)
 
 
 def _field(text: str) -> bytes:

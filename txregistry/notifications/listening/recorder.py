@@ -72,7 +72,7 @@ class Recorder:
     ) -> list[Event]:
         now = self._now()
         offset, origin = self._offset(now), _origin(requester)
-        actor = _text(requester.actor)
+        actor = requester.actor
         return [
             Event(event_id(now), now, action, target, origin, actor, self._source, offset)
             for target in targets
@@ -94,7 +94,7 @@ def _origin(requester: Requester) -> Origin:
     return Origin(
         requester.request_id,
         request.peer(),
-        _text(request.host()),
+        request.host(),
         request.method(),
         _text(requester.user_agent),
     )
