@@ -38,7 +38,7 @@ def examples() -> list[tuple[str, str]]:
     The whole configurations of the page on policies, each with the table that follows it.
     """
     parts = re.split(r"^```yaml\n", POLICIES, flags=re.MULTILINE)[1:]
-    return [tuple(part.split("```\n", 1)) for part in parts if "version:" in part]  # type: ignore[misc]  # it is there
+    return [tuple(part.split("```\n", 1)) for part in parts if "version:" in part]
 
 
 def rows(text: str) -> list[tuple[str, str, str]]:
