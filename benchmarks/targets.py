@@ -105,16 +105,27 @@ def _told(program: str | None, *arguments: str, pattern: str = VERSION) -> str:
     return found[1] if found else "unknown"
 
 
-def txregistry(name: str, title: str, workers: int | str, *, cached: bool, default: bool) -> Target:
+def txregistry(
+    name: str,
+    title: str,
+    workers: int | str,
+    *,
+    cached: bool,
+    default: bool,
+    told: bool = False,
+) -> Target:
     """
     Ours.
 
     :param workers: as in its configuration.
+    :param told: whether events are written, for somebody who never gets them.
     """
     program = Path(sys.executable).with_name("txregistry")
 
     def command(place: Place) -> list[str]:
         configuration = {**_common(place, cached=cached), "workers": workers}
+        if told:
+            configuration["notifications"] = {"endpoints": [NOBODY]}
         return [str(program), "serve", _write(place, configuration)]
 
     return Target(
@@ -245,6 +256,12 @@ SYNCS_SOME = "files are synced; the directory of a link or manifest too, that of
 SYNCS_FILES = "files are synced, directories never"
 
 
+TOLD = "txregistry, workers: {}, events written"
+
+#: Events for it are written, and wait.
+NOBODY = {"name": "nobody", "url": "http://127.0.0.1:9/", "backoff": "1h"}
+
+
 def targets() -> dict[str, Target]:
     """
     All of them by name, also those that aren't here.
@@ -256,6 +273,8 @@ def targets() -> dict[str, Target]:
     all_targets = [
         txregistry("txregistry", "txregistry, workers: auto", "auto", **cached),
         txregistry("txregistry-1", "txregistry, workers: 1", 1, **extra),
+        txregistry("txregistry-events", TOLD.format("auto"), "auto", told=True, **extra),
+        txregistry("txregistry-1-events", TOLD.format(1), 1, told=True, **extra),
         txregistry("txregistry-nocache", "txregistry, workers: auto, no cache", "auto", **bare),
         distribution("distribution", three, "registry", SYNCS_SOME, **cached),
         distribution("distribution-nocache", f"{three}, no cache", "registry", SYNCS_SOME, **bare),

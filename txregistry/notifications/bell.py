@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from twisted.internet.interfaces import IReadDescriptor
@@ -24,18 +24,31 @@ class BellRope:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._directory, self._name = os.path.split(path)
+        self._descriptor = -1
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
 
     def ring(self) -> None:
         """Wake who listens."""
-        with suppress(OSError), _short(self._path) as short:
-            self._socket.sendto(_RING, short)
+        try:
+            if self._descriptor < 0:
+                self._descriptor = _opened(self._directory)
+            self._socket.sendto(_RING, _short(self._descriptor, self._name))
+        except BlockingIOError:
+            pass  # it rings already
+        except OSError:
+            self._let_go()  # perhaps the directory is another one now
 
     def close(self) -> None:
         """Ring no more."""
+        self._let_go()
         self._socket.close()
+
+    def _let_go(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
 @implementer(IReadDescriptor)
@@ -65,8 +78,12 @@ class Bell:
         try:
             with suppress(FileNotFoundError):
                 os.unlink(self._path)
-            with _short(self._path) as short:
-                made.bind(short)
+            directory, name = os.path.split(self._path)
+            descriptor = _opened(directory)
+            try:
+                made.bind(_short(descriptor, name))
+            finally:
+                os.close(descriptor)
             os.chmod(self._path, 0o600)
         except OSError:
             made.close()
@@ -103,14 +120,12 @@ class Bell:
         return "bell"
 
 
-@contextmanager
-def _short(path: str) -> Iterator[str]:
+def _opened(directory: str) -> int:
+    return os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _short(directory: int, name: str) -> str:
     """
     Name a socket by a descriptor of its directory: the name of a socket may have 107 bytes only.
     """
-    directory, name = os.path.split(path)
-    descriptor = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{descriptor}/{name}"
-    finally:
-        os.close(descriptor)
+    return f"/proc/self/fd/{directory}/{name}"

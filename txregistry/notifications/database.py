@@ -1,11 +1,10 @@
 """
 The file of an outbox: a SQLite database that several processes write to, and that may go bad.
 
-Whoever writes holds a lock of ours (:class:`~txregistry.notifications.directory.FileLock`), since
-whoever waits for one of SQLite's asks for it again and again.  What is written stands in the
-write-ahead log when a transaction is over, where the end of a process can't touch it; to make it
-survive a power cut the log is synced afterwards, without the lock, so that the syncs of several
-processes become one.
+What is written stands in the write-ahead log when a transaction is over, where the end of a process
+can't touch it.  To make it survive a power cut the log is synced afterwards, without SQLite's lock:
+it is held for some microseconds, nobody waits for it in vain, and the syncs of several processes
+become one.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import RLock
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from twisted.logger import Logger
 
@@ -35,6 +34,9 @@ CREATE TABLE cursors (endpoint TEXT PRIMARY KEY, seq INTEGER NOT NULL,
 CREATE TABLE identity (id TEXT NOT NULL);
 INSERT INTO identity VALUES (hex(randomblob(16)));
 """
+LOOK_SECONDS: Final = 0.5
+"""How long it may take until it is noticed that another process has put the file aside."""
+
 MOST_ASIDE: Final = 3
 """How many damaged files are kept."""
 
@@ -85,6 +87,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
         self._log_file = -1
+        self._looked = 0.0
 
     def write(self, work: Callable[[sqlite3.Connection], T], durable: bool = False) -> T:
         """
@@ -94,12 +97,22 @@ class Database:
         :raises Unusable: if it can't be done; then nothing is.
         """
         result = self._trying(lambda connection: self._transaction(connection, work))
-        if durable and self._log_file >= 0:
-            try:
-                os.fdatasync(self._log_file)
-            except OSError as error:
-                raise Unusable(f"can't sync: {error.strerror}") from error
+        if durable:
+            self._sync()
         return result
+
+    def execute(self, statement: str, values: Sequence[Any], *, durable: bool) -> None:
+        """
+        Do one statement, which is a transaction of its own.
+
+        :param durable: whether it is to survive a power cut.
+        :raises Unusable: if it can't be done; then nothing is.
+        """
+        # A thread that does a system call has to wait for the interpreter each time, for up to
+        # 5 ms where the reactor is busy: so here are as few as can be.
+        self._trying(lambda connection: connection.execute(statement, values).close())
+        if durable:
+            self._sync()
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """
@@ -116,6 +129,13 @@ class Database:
             self._processes.close()
 
     # inside
+
+    def _sync(self) -> None:
+        if self._log_file >= 0:
+            try:
+                os.fdatasync(self._log_file)
+            except OSError as error:
+                raise Unusable(f"can't sync: {error.strerror}") from error
 
     def _trying(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._threads:
@@ -137,22 +157,24 @@ class Database:
     def _transaction(
         self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]
     ) -> T:
-        with self._processes.held():
-            # Who waited for the lock may have waited for one that put the file aside.
-            connection = self._current()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                result = work(connection)
-                connection.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                raise
-            return result
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+        return result
 
     def _current(self) -> sqlite3.Connection:
-        if self._connection is not None and self._file == self._found():
-            return self._connection
+        now = time.monotonic()
+        if self._connection is not None:
+            if now < self._looked + LOOK_SECONDS:
+                return self._connection
+            if self._file == self._found():
+                self._looked = now
+                return self._connection
         self._drop()
         if self._directory is not None:
             self._directory.make()
@@ -164,7 +186,7 @@ class Database:
             except BaseException:
                 connection.close()
                 raise
-            self._connection = connection
+            self._connection, self._looked = connection, now
             if self._directory is not None:
                 self._log_file = os.open(
                     f"{self._directory.database}-wal", os.O_RDWR | os.O_CLOEXEC

@@ -19,6 +19,9 @@ from txregistry.notifications.directory import OutboxDirectory
 HARD: Final = 2
 """How many times ``maxsize`` the file may have where nobody makes room: nobody delivers, then."""
 
+_ROWS: Final = 300
+_PLACES: Final = "(?, ?, ?), " * _ROWS
+
 _PIECE: Final = 1 << 20
 """Bytes of events that are read at once, or one event."""
 
@@ -117,18 +120,22 @@ class Store:
 
     def append(self, entries: Sequence[Entry], *, durable: bool) -> None:
         """
-        Keep events, all or none.
+        Keep events, in their order.
 
         :param durable: whether a power cut may not touch them.
-        :raises Unusable: if that can't be.
+        :raises Unusable: if that can't be; then the first of them may be kept.
         """
-        rows = [(entry.at, entry.endpoint, entry.payload) for entry in entries]
-        self._database.write(
-            lambda connection: connection.executemany(
-                "INSERT INTO events (at, endpoint, payload) VALUES (?, ?, ?)", rows
-            ),
-            durable,
-        )
+        # One after the other they are kept in their order.  A statement has no more than 999 values
+        # with the oldest of SQLites.
+        for begin in range(0, len(entries), _ROWS):
+            some = entries[begin : begin + _ROWS]
+            values = [value for each in some for value in (each.at, each.endpoint, each.payload)]
+            places = _PLACES[: 11 * len(some) - 2]
+            self._database.execute(
+                "INSERT INTO events (at, endpoint, payload) VALUES " + places,  # noqa: S608 - only places for values
+                values,
+                durable=durable and begin + _ROWS >= len(entries),
+            )
 
     def read(self, endpoint: str, after: int, most: int) -> list[Row]:
         """

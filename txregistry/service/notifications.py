@@ -239,7 +239,7 @@ class Notifying(Service):
         return Threads(self._reactor, pool)
 
     def _ring_of(self, store: Store) -> Callable[[], None]:
-        if store.directory is None:
+        if store.directory is None or self._part.delivers:
             return lambda: self._dispatcher.wake() if self._dispatcher else None
         self._rope = BellRope(store.directory.bell)
         return self._rope.ring
