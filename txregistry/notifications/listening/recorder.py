@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
-from txregistry.deferreds import deferred
 from txregistry.interfaces import IMetrics, ISink
 from txregistry.model.access import Requester
 from txregistry.model.event import Event, EventAction, Origin, Source, Target
@@ -48,24 +49,20 @@ class Recorder:
         self._offset = offset
         self._unwritten = 0
 
-    @deferred
-    async def record(
+    def record(
         self, requester: Requester, action: EventAction, targets: Sequence[Target]
-    ) -> None:
+    ) -> Deferred[None]:
         """
         Write an event for each target, all at once.
 
         :return: fires when the sink has them, or has failed.
         """
+        count = len(targets)
         try:
-            events = self._events(requester, action, targets)
-            await self._sink.write(events)
+            writing = self._sink.write(self._events(requester, action, targets))
         except Exception:  # noqa: BLE001 - the request has succeeded, and that stands
-            self._failed(len(targets))
-        else:
-            if self._unwritten:
-                self.log.info("events are written again; {lost} were not", lost=self._unwritten)
-                self._unwritten = 0
+            writing = fail()
+        return writing.addCallbacks(self._written, self._failed, errbackArgs=(count,))
 
     def _events(
         self, requester: Requester, action: EventAction, targets: Sequence[Target]
@@ -78,10 +75,16 @@ class Recorder:
             for target in targets
         ]
 
-    def _failed(self, count: int) -> None:
+    def _written(self, _: None) -> None:
+        if self._unwritten:
+            self.log.info("events are written again; {lost} were not", lost=self._unwritten)
+            self._unwritten = 0
+
+    def _failed(self, failure: Failure, count: int) -> None:
         """Say so once, and count on: a disk that is full is full for thousands of requests."""
         if not self._unwritten:
-            self.log.failure("events can't be written, and nobody will be told of them")
+            text = "events can't be written, and nobody will be told of them"
+            self.log.failure(text, failure)
         self._unwritten += count
         if self._metrics is not None:
             self._metrics.count(UNWRITTEN, {}, count)

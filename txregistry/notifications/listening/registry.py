@@ -5,7 +5,6 @@ A registry that tells what is done to its repositories.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -25,7 +24,7 @@ from txregistry.notifications.listening.uploads import ListeningUploads
 @implementer(IRepository)
 class ListeningRepository:
     """
-    A repository of it.  Its parts are made when they are asked for.
+    A repository of it.  Its parts are made when they are asked for: most requests want one, once.
     """
 
     def __init__(self, repository: IRepository, requester: Requester, telling: Telling) -> None:
@@ -33,22 +32,22 @@ class ListeningRepository:
         self._repository = repository
         self._report = Report(telling, self.name, requester, self._bare_manifests)
 
-    @cached_property
+    @property
     def blobs(self) -> ListeningBlobs:
         """Its blobs."""
         return ListeningBlobs(self._repository.blobs, self._report)
 
-    @cached_property
+    @property
     def uploads(self) -> ListeningUploads:
         """Its uploads."""
         return ListeningUploads(self._repository.uploads, self._report)
 
-    @cached_property
+    @property
     def manifests(self) -> ListeningManifests:
         """Its manifests."""
         return ListeningManifests(self._repository.manifests, self._report)
 
-    @cached_property
+    @property
     def tags(self) -> ListeningTags:
         """Its tags."""
         return ListeningTags(self._repository.tags, self._report)

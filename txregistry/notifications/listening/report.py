@@ -130,10 +130,10 @@ class Report:
     def _tell_pulled(self) -> None:
         """Nobody waits for it."""
         pulled, self._pulled = list(self._pulled.values()), {}
-        if self.telling.references and any(each.kind is Kind.MANIFEST for each in pulled):
+        if self.telling.references:
             self._look_up_and_tell(pulled)
         else:
-            self.write(EventAction.PULL, *(self._target(each) for each in pulled))
+            self.write(EventAction.PULL, *map(self._target, pulled))
 
     @deferred
     async def _look_up_and_tell(self, pulled: list[Pulled]) -> None:
