@@ -451,6 +451,21 @@ class LimitTests:
         time.sleep(1.5)
         wire.get("/v2/").expect(200)
 
+    def test_tokens(self, make_daemon: MakeDaemon, tmp_path: Path) -> None:
+        """
+        Where tokens are given away, that counts too.
+        """
+        daemon = make_daemon(
+            configuration={
+                **passwords(tmp_path, *USERS, tokens=True),
+                "ratelimit": {"address": {"requests": 1, "burst": 10}},
+            }
+        )
+        bob = known(daemon, "bob")
+        statuses = [bob.get("/auth/token?service=txregistry").status for _ in range(15)]
+        assert statuses[:9] == [200] * 9
+        assert 429 in statuses
+
     def test_off(self, make_daemon: MakeDaemon) -> None:
         """
         Where nothing is said, nothing is limited.
@@ -490,6 +505,7 @@ class AuditTests:
         time.sleep(1.1)
         bob.manifest("ci/app", "latest").expect(200)
         daemon.stop()
+        assert re.search(r'bob \[.*"DELETE /v2/ci/app/manifests/latest HTTP/1.1" 403', daemon.log())
         text = (tmp_path / "audit.log.1").read_text() + path.read_text()
         assert "Basic" not in text
         lines = [json.loads(line) for line in text.splitlines()]

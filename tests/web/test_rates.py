@@ -175,6 +175,9 @@ class ExemptTests:
         assert [clients.ask("ann") for _ in range(9)] == [0] * 9
         assert clients.ask("bob") == 2
         assert clients.ask("wrong") == -1
+        clients.time.now += 60
+        assert [clients.ask("ann") for _ in range(9)] == [0] * 9
+        assert [clients.ask() for _ in range(3)] == [0, 0, 2]
         clients = Clients(KILO, KILO, exempt_users=["ann"])
         clients.transfer(10**9, "ann")
         assert clients.ask() == clients.ask("ann") == 0

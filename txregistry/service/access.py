@@ -20,7 +20,7 @@ from txregistry.service.context import WorkerContext
 from txregistry.service.limiting import build_rates
 from txregistry.service.policies import build_policed_access, build_policy
 from txregistry.service.tokens import build_token_server
-from txregistry.web.rates import LimitedAccess, Rates
+from txregistry.web.rates import LimitedAccess, Rates, limit_pages
 from txregistry.web.tokens import TokenPages
 
 
@@ -86,6 +86,8 @@ def _wrap(
     access.rates = build_rates(configuration.ratelimit, context)
     if access.rates is not None:
         access.controller = LimitedAccess(access.controller, access.rates)
+        if access.tokens is not None:
+            limit_pages(access.tokens, access.rates)
     if configuration.log.audit.path:
         auditing = build_auditing(reactor, configuration.log.audit.path)
         auditing.setServiceParent(access)

@@ -20,6 +20,7 @@ from twisted.python.failure import Failure
 from txregistry.deferreds import Threads, started
 from txregistry.errors import (
     ClientDisconnected,
+    Denied,
     MethodNotAllowed,
     RegistryError,
     RouteUnknown,
@@ -281,6 +282,8 @@ class RegistryApplication:
                 _allow(self._routes[exchange.route].others(exchange.request.method)),
             )
         exchange.errors = error_entries(error)
+        if isinstance(error, Denied):
+            exchange.actor = exchange.actor or error.actor
         if status >= INTERNAL and not isinstance(error, RegistryError):
             self.log.failure(
                 "{method} {path} failed (request {id})",

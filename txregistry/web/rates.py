@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from math import ceil
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, fail
@@ -21,7 +21,12 @@ from zope.interface import implementer
 from txregistry.errors import TooManyRequests
 from txregistry.interfaces import Exchange, Grant, IAccessController
 from txregistry.model.access import Access, Credentials
+from txregistry.web.call import Response
 from txregistry.web.meters import Meters
+from txregistry.web.tokens import Page, TokenPages
+
+if TYPE_CHECKING:
+    from txregistry.web.request import RegistryRequest
 
 Network = IPv4Network | IPv6Network
 
@@ -88,6 +93,12 @@ class Rates:
         """
         client = self._client(address)
         return self._wait(f"a{client}", f"b{client}", self._address) if client else 0.0
+
+    def give_back(self, address: str) -> None:
+        """Count a request no longer: it was somebody's who is exempt."""
+        client = self._client(address)
+        if client and self._address.requests:
+            self._meters.add(f"a{client}", -1 / self._address.requests)
 
     def wait_of_user(self, user: str) -> float:
         """
@@ -163,15 +174,33 @@ class LimitedAccess:
         known = credentials.authorization or credentials.certificate
         if wait and not (known and self.rates.exempt_users):
             return fail(_too_many(wait))
-        return self.wrapped.authorize(credentials, accesses).addCallback(self._admitted, wait)
+        asked = self.wrapped.authorize(credentials, accesses)
+        return asked.addCallback(self._admitted, credentials.address, wait)
 
-    def _admitted(self, grant: Grant, wait: float) -> Grant:
+    def _admitted(self, grant: Grant, address: str, wait: float) -> Grant:
         if grant.actor in self.rates.exempt_users:
+            if not wait:
+                self.rates.give_back(address)
             return grant
         wait = wait or self.rates.wait_of_user(grant.actor)
         if wait:
             raise _too_many(wait)
         return grant
+
+
+def limit_pages(pages: TokenPages, rates: Rates) -> None:
+    """Let each page on which tokens are given away count for the address that asks."""
+    pages.pages = {path: _limited(page, rates) for path, page in pages.pages.items()}
+
+
+def _limited(page: Page, rates: Rates) -> Page:
+    async def answer(request: RegistryRequest, credentials: Credentials) -> tuple[Response, str]:
+        wait = rates.wait_of_address(credentials.address)
+        if wait:
+            raise _too_many(wait)
+        return await page(request, credentials)
+
+    return answer
 
 
 def _too_many(wait: float) -> TooManyRequests:
