@@ -5,7 +5,7 @@ People who use a registry with access control, each with what he presents of him
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -40,7 +40,7 @@ class Person(Wire):
         body: bytes | Iterable[bytes] | None = None,
         headers: Headers = (),
     ) -> Answer:
-        lines = list(headers.items() if isinstance(headers, dict) else headers)
+        lines = list(headers.items() if isinstance(headers, Mapping) else headers)
         if self.authorization:
             lines.append(("Authorization", self.authorization))
         return super().request(method, target, body, lines)

@@ -1,6 +1,8 @@
 """
 Policies on the wire.
 """
+# Most of what Twisted has for tests has no types.
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
