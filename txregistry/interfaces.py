@@ -732,7 +732,8 @@ class IAccessController(Interface):
     def authorize(credentials: Credentials, accesses: Sequence[Access]) -> Deferred[Grant]:
         """
         :param accesses: everything that the request wants; none means that it is enough to be
-            known.
+            known.  A pull beside the catalog means that a repository is to be shown there, for
+            which a token need not name it.
         :raises Unauthorized: if other credentials might help; its challenge says which.
         :raises Denied: if nothing would help.
         :raises TooManyRequests: if the address or the user has failed too often of late.

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from txregistry.errors import Denied, Unauthorized
 from txregistry.interfaces import Grant, IAccessController
-from txregistry.model.access import Access, Action, Credentials
+from txregistry.model.access import CATALOG, Access, Action, Credentials
 
 BEARER = "bearer"
 
@@ -40,10 +40,17 @@ class Authorization:
         return self.controller.authorize(self.credentials, self.accesses)
 
     async def may_pull(self, name: str) -> bool:
-        """:return: whether the requester may be shown a repository."""
+        """:return: whether the requester may pull from a repository, without being asked to."""
+        return await self._may([Access(Action.PULL, name)])
+
+    async def may_see(self, name: str) -> bool:
+        """:return: whether the requester, who may list repositories, may be shown this one."""
+        return await self._may([CATALOG, Access(Action.PULL, name)])
+
+    async def _may(self, accesses: Sequence[Access]) -> bool:
         credentials = evolve(self.credentials, request_id="")
         try:
-            await self.controller.authorize(credentials, [Access(Action.PULL, name)])
+            await self.controller.authorize(credentials, accesses)
         except (Unauthorized, Denied):
             return False
         return True

@@ -121,7 +121,7 @@ async def _shown(registry: IRegistry, call: Call, limit: int) -> list[str]:
     while True:
         page = await registry.page(count, last)
         for name in page.items:
-            if await call.authorization.may_pull(name):
+            if await call.authorization.may_see(name):
                 names.append(name)
                 if len(names) > limit:
                     return names

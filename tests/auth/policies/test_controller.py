@@ -155,16 +155,6 @@ class KnownTests:
         assert "insufficient_scope" in refused.challenge
         assert ask(PULL, who="ann:token") == Grant("ann", "rule 2 (ci/**)")
 
-    def test_shown(self) -> None:
-        """
-        What is shown to him is what he could get a token for.
-        """
-        policed = PolicedAccess(Controller(), RULES)
-        shown = outcome(policed.authorize(Credentials("ann:token"), [PUSH]))
-        assert shown == Grant("ann", "rule 2 (ci/**)")
-        assert isinstance(outcome(policed.authorize(Credentials("bob:token"), [PUSH])), Denied)
-        assert isinstance(outcome(policed.authorize(Credentials("ANN"), [PULL])), Unauthorized)
-
     def test_old_token(self) -> None:
         """
         A token that is good for more gives no more than the rules do now.

@@ -158,6 +158,15 @@ class AllowanceTests:
         token = SIGNER.token(allowed("catalog", "*", type="registry"))
         assert judged.error(token, repository) == "insufficient_scope"
 
+    def test_shown_in_the_catalog(self, judged: Judge) -> None:
+        """
+        Whoever may list repositories may see the names of all, and pull from none by that.
+        """
+        token = SIGNER.token(allowed("catalog", "*", type="registry"))
+        assert judged.takes(token, CATALOG, PULL)
+        assert judged.error(token, PULL) == "insufficient_scope"
+        assert judged.error(SIGNER.token(MAY_PULL), CATALOG, PULL) == "insufficient_scope"
+
     @pytest.mark.parametrize(
         "entry",
         [

@@ -40,6 +40,7 @@ from tests.auth.tokenserver.kit import (
     bearer,
     read,
 )
+from tests.wire.contents import Image
 from tests.wire.harness import HOST, Served
 from txregistry.auth.tokenserver.scopes import MOST, parse_scope, parse_scopes
 from txregistry.auth.tokenserver.signing import (
@@ -53,10 +54,11 @@ from txregistry.interfaces import IAccessController, ITokenService, IUserMarks, 
 from txregistry.model.access import Action
 from txregistry.model.name import parse_name
 
+IMAGE = Image.of("tokens")
 PULL_PUSH = "repository:a/b:pull,push"
 RULES = {
     "*": "pull public/x",
-    "joe": "pull a/b, push a/b, delete a/b, * catalog",
+    "joe": "pull a/b, push a/b, delete a/b, push public/x, * catalog",
     "ann": "pull a/b",
 }
 
@@ -345,6 +347,35 @@ class PolicyTests:
         The ping asks the anonymous for a token, so that clients find out where to log in.
         """
         assert policed.get("v2/").status == 401
+
+    def test_catalog(self, tmp_path: Path) -> None:
+        """
+        Of the repositories a user sees in the catalog those that he may pull from, though his
+        token names none; without policies all.
+        """
+        for rules, shown in ((RULES, ["a/b", "public/x"]), (None, ["a/b", "b", "public/x"])):
+            served = TokenServed(tmp_path, rules)
+            for name in ("a/b", "b", "public/x"):
+                IMAGE.push(Served(driver=served.driver), name, "t")
+            token = served.token("registry:catalog:*")
+            assert served.get("v2/_catalog", bearer(token)).json == {"repositories": shown}
+            assert served.get("v2/a/b/tags/list", bearer(token)).status == 401
+
+    def test_mount_from_nowhere_in_particular(self, policed: TokenServed) -> None:
+        """
+        A blob of a repository that the token doesn't name is not mounted, and nobody is told of it.
+        """
+        theirs = policed.token("repository:public/x:pull,push")
+        blob = policed.push_blob("public/x", b"shared", bearer(theirs))
+        for scopes, status in (
+            ([PULL_PUSH], 202),
+            ([PULL_PUSH, "repository:public/x:pull"], 201),
+        ):
+            token = policed.token(*scopes)
+            target = f"v2/a/b/blobs/uploads/?mount={blob}"
+            answer = policed.ask("POST", target, bearer(token), body=b"")
+            assert answer.status == status
+            assert answer["WWW-Authenticate"] is None
 
     def test_password_unasked(self, policed: TokenServed) -> None:
         """

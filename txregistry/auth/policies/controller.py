@@ -70,11 +70,9 @@ class PolicedAccess:
     async def _asked(self, credentials: Credentials, accesses: Sequence[Access]) -> Grant:
         """
         Ask the other controller, for the accesses too: a token may be good for less than its
-        owner is, and a challenge shall say what would be enough.  But what is to be shown to him
-        (in the catalog) is what he may get a token for: there it is enough to be known.
+        owner is, and a challenge shall say what would be enough.
         """
-        wished = accesses if credentials.request_id else ()
-        grant = await self._wrapped.authorize(credentials, wished)
+        grant = await self._wrapped.authorize(credentials, accesses)
         return self._judge(Identity(grant.actor, credentials.address), accesses)
 
     def _judge(self, identity: Identity, accesses: Sequence[Access]) -> Grant:

@@ -21,7 +21,7 @@ from txregistry.auth.token.trust import IKeys, Trust
 from txregistry.deferreds import Threads, deferred
 from txregistry.errors import Unauthorized
 from txregistry.interfaces import Grant, IAccessController
-from txregistry.model.access import Access, Credentials, records
+from txregistry.model.access import CATALOG, Access, Credentials, records
 from txregistry.recent import Recent
 
 RULE: Final = "token"
@@ -159,6 +159,9 @@ def bearer_token(credentials: Credentials) -> str:
 
 
 def _judged(claims: Claims, accesses: Sequence[Access]) -> Grant:
+    if CATALOG in accesses:
+        # Whoever may list repositories may see their names: no token can name them all.
+        accesses = (CATALOG,)
     if not all(map(claims.allows, accesses)):
         raise ScopeInsufficient("it doesn't allow all of this")
     return Grant(claims.user, RULE)
