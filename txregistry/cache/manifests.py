@@ -18,6 +18,7 @@ from txregistry.interfaces import (
     IBlobDescriptorCache,
     IContents,
     IManifests,
+    IRepository,
     ITags,
     Stored,
     StoredManifest,
@@ -36,8 +37,7 @@ class CachingManifests:
     The manifests of a repository.  What a tag names is asked of storage each time; what that
     manifest is, and mostly its bytes too, is cached.
 
-    :param manifests: asks storage.
-    :param tags: what tags name.
+    :param repository: asks storage, and knows what tags name.
     :param contents: the bytes of what is known to be there.
     :param cache: which manifests are there.
     :param payloads: the bytes of some.
@@ -45,19 +45,26 @@ class CachingManifests:
 
     def __init__(
         self,
-        name: RepositoryName,
-        manifests: IManifests,
-        tags: ITags,
+        repository: IRepository,
         contents: IContents,
         cache: IBlobDescriptorCache,
         payloads: Payloads,
     ) -> None:
-        self._name = name
-        self._manifests = manifests
-        self._tags = tags
+        self._name: RepositoryName = repository.name
+        self._repository = repository
         self._contents = contents
         self._cache = cache
         self._payloads = payloads
+
+    @property
+    def _manifests(self) -> IManifests:
+        manifests: IManifests = self._repository.manifests
+        return manifests
+
+    @property
+    def _tags(self) -> ITags:
+        tags: ITags = self._repository.tags
+        return tags
 
     def stat(self, reference: Reference) -> Deferred[Descriptor]:
         if isinstance(reference, Digest):

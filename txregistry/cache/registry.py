@@ -69,16 +69,11 @@ class CachingRepository:
     @property
     def manifests(self) -> IManifests:
         """Its manifests."""
-        manifests: IManifests = self._repository.manifests
         if self._caches.manifests is None:
+            manifests: IManifests = self._repository.manifests
             return manifests
         return CachingManifests(
-            self.name,
-            manifests,
-            self._repository.tags,
-            self._contents,
-            self._caches.manifests,
-            self._caches.payloads,
+            self._repository, self._contents, self._caches.manifests, self._caches.payloads
         )
 
     @property
