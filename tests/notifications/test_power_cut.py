@@ -1,0 +1,119 @@
+"""
+The power is cut: whatever had been acknowledged by then is still in the outbox.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeDaemon
+from tests.notifications.listener import Listener
+from tests.notifications.test_delivery import outbox_of, push, telling
+from tests.proofs.tracing import RECORDING, Call, calls, strace
+from txregistry.model.event import decode
+
+PUSHES = 40
+
+
+class Disk:
+    """
+    What files hold of what was written to them, if all that was not synced is gone.
+
+    :param before: their contents at first.
+    """
+
+    def __init__(self, before: dict[str, bytes]) -> None:
+        self._synced = {name: bytearray(content) for name, content in before.items()}
+        self._pending: dict[str, list[tuple[int, bytes]]] = {name: [] for name in before}
+
+    def feed(self, call: Call) -> None:
+        """
+        Do what a call did.
+        """
+        name = call.descriptors[0][1] if call.descriptors else ""
+        if name not in self._synced or call.result < 0:
+            return
+        if call.name == "pwrite64":
+            self._pending[name].append((call.numbers[-1], call.strings[0]))
+        elif call.name == "ftruncate":
+            # The worst: it is there before what was written before it.
+            del self._synced[name][call.numbers[-1] :]
+        elif call.name in ("fsync", "fdatasync"):
+            _write(self._synced[name], self._pending[name])
+            self._pending[name].clear()
+
+    def tags(self, directory: Path, chance: random.Random) -> set[str]:
+        """
+        :param directory: for files with that content.
+        :param chance: of what was not synced, some may be there all the same.
+        :return: the tags that events in the outbox tell of.
+        """
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+        for name, synced in self._synced.items():
+            content = bytearray(synced)
+            share = chance.random()
+            _write(content, [each for each in self._pending[name] if chance.random() < share])
+            (directory / Path(name).name).write_bytes(content)
+        connection = sqlite3.connect(directory / "events.db")
+        try:
+            rows = connection.execute("SELECT payload FROM events").fetchall()
+        finally:
+            connection.close()
+        return {decode(payload).target.tag for (payload,) in rows}
+
+
+def _write(file: bytearray, writes: list[tuple[int, bytes]]) -> None:
+    for offset, data in writes:
+        file.extend(bytes(max(offset + len(data) - len(file), 0)))
+        file[offset : offset + len(data)] = data
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """
+    A listener.
+    """
+    made = Listener()
+    yield made
+    made.stop()
+
+
+@pytest.mark.component("strace")
+class PowerCutTests:
+    """
+    At each moment of a recording.
+    """
+
+    def test_acknowledged_is_synced(
+        self, make_daemon: MakeDaemon, listener: Listener, tmp_path: Path
+    ) -> None:
+        """
+        When a push is acknowledged its event has been synced: nothing but synced bytes is needed to
+        read it, and what else of the bytes is there does no harm.
+        """
+        daemon = make_daemon(configuration={**telling(listener), "workers": 1})
+        assert push(daemon.port, "a/b", "first")
+        files = [outbox_of(daemon) / name for name in ("events.db", "events.db-wal")]
+        disk = Disk({str(file): file.read_bytes() for file in files})
+        trace = tmp_path / "trace"
+        with strace(daemon.pid, trace, *RECORDING):
+            for number in range(PUSHES):
+                assert push(daemon.port, "a/b", f"t{number}")
+        answered, chance = 0, random.Random(1)
+        for call in calls(trace):
+            if call.name in ("sendto", "write", "writev", "sendmsg") and any(
+                text.startswith(b"HTTP/1.1 201 ") for text in call.strings
+            ):
+                found = disk.tags(tmp_path / "disk", chance)
+                assert {f"t{number}" for number in range(answered + 1)} <= found
+                answered += 1
+            disk.feed(call)
+        # The end of the last call may be missing in the recording.
+        assert answered >= PUSHES - 1
