@@ -38,10 +38,10 @@ class OnceTests:
         A hundred right passwords cost one check.
         """
         passwords = kit.passwords()
-        assert not passwords.is_known(JOE)
+        assert not passwords.known_until(JOE)
         for _ in range(100):
             assert await passwords.are_right(JOE, HERE)
-            assert passwords.is_known(JOE)
+            assert passwords.known_until(JOE)
         assert kit.threads.checked == [b"secret"]
         assert kit.attempts.told == [f"admit joe {HERE}", f"succeeded joe {HERE}"]
 
@@ -65,7 +65,7 @@ class OnceTests:
         passwords = kit.passwords()
         for _ in range(100):
             assert not await passwords.are_right(credentials, HERE)
-            assert not passwords.is_known(credentials)
+            assert not passwords.known_until(credentials)
         assert len(kit.threads.checked) == 1
         assert kit.attempts.told[1:] == [f"failed {credentials.user} {HERE}"]
 
@@ -76,7 +76,7 @@ class OnceTests:
         passwords = kit.passwords()
         await passwords.are_right(JOE, HERE)
         kit.clock.advance(LIFETIME)
-        assert not passwords.is_known(JOE)
+        assert not passwords.known_until(JOE)
         assert await passwords.are_right(JOE, HERE)
         assert len(kit.threads.checked) == 2
 
@@ -88,8 +88,8 @@ class OnceTests:
         passwords = kit.passwords()
         one, other = (BasicCredentials("joe", b"x" * 72 + tail) for tail in (b"a", b"b"))
         assert await passwords.are_right(one, HERE)
-        assert passwords.is_known(one)
-        assert not passwords.is_known(other)
+        assert passwords.known_until(one)
+        assert not passwords.known_until(other)
         await passwords.are_right(other, HERE)
         assert len(kit.threads.checked) == 2
 
@@ -107,7 +107,7 @@ class ChangeTests:
         await passwords.are_right(JOE, HERE)
         write(kit.path, b"")
         kit.clock.advance(FRESH)
-        assert not passwords.is_known(JOE)
+        assert not passwords.known_until(JOE)
         assert not await passwords.are_right(JOE, HERE)
 
     async def test_new_password(self, kit: Kit) -> None:
@@ -120,7 +120,7 @@ class ChangeTests:
         assert not await passwords.are_right(new, HERE)
         write(kit.path, line("joe", "new"))
         assert await passwords.are_right(new, HERE)
-        assert not passwords.is_known(JOE)
+        assert not passwords.known_until(JOE)
         assert not await passwords.are_right(JOE, HERE)
 
     async def test_others(self, kit: Kit) -> None:
@@ -219,4 +219,4 @@ class CrowdTests:
         kit.threads.release()
         assert await outcomes[2]
         assert (before, settled.called) == (False, True)
-        assert passwords.is_known(JOE)
+        assert passwords.known_until(JOE)

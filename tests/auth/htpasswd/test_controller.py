@@ -17,6 +17,9 @@ from tests.auth.test_basic import basic
 from txregistry.auth.attempts import UnlimitedAttempts
 from txregistry.auth.htpasswd.controller import HtpasswdAccess
 from txregistry.auth.htpasswd.factory import factory
+from txregistry.auth.htpasswd.outcomes import LIFETIME
+from txregistry.auth.htpasswd.recognised import Recognised
+from txregistry.auth.htpasswd.watching import FRESH
 from txregistry.errors import ConfigurationError, Unauthorized, Unavailable
 from txregistry.interfaces import Grant, IAccessController, IUsers
 from txregistry.model.access import CATALOG, Access, Action, Credentials
@@ -36,7 +39,8 @@ def kit(tmp_path: Path) -> Kit:
 
 def access(kit: Kit, realm: str = "A registry") -> HtpasswdAccess:
     """The access controller of that file."""
-    return HtpasswdAccess(realm, kit.passwords(), ThreadPool(0, 1))
+    recognised = Recognised(kit.clock.seconds)
+    return HtpasswdAccess(realm, kit.passwords(), recognised, ThreadPool(0, 1))
 
 
 class AuthorizeTests:
@@ -59,6 +63,24 @@ class AuthorizeTests:
         for _ in range(2):
             grant = await controller.authorize(GOOD, [PULL, CATALOG])
             assert grant == Grant("joe", "htpasswd")
+
+    async def test_recognised(self, kit: Kit) -> None:
+        """
+        Who was right is recognised by the same words, until the file changes, or a while is over.
+        """
+        controller = access(kit)
+        for _ in range(3):
+            assert (await controller.authorize(GOOD, [PULL])).actor == "joe"
+        write(kit.path, line("joe", "another"))
+        kit.clock.advance(FRESH)
+        with pytest.raises(Unauthorized):
+            await controller.authorize(GOOD, [PULL])
+        write(kit.path, line("joe", "secret"))
+        checked = len(kit.threads.checked)
+        for _ in range(12):
+            await controller.authorize(GOOD, [PULL])
+            kit.clock.advance(LIFETIME / 9)
+        assert len(kit.threads.checked) == checked + 2
 
     @pytest.mark.parametrize(
         "authorization",

@@ -59,15 +59,23 @@ class Passwords:
         self._tell_settled()
         return settled
 
-    def is_known(self, credentials: BasicCredentials) -> bool:
+    @property
+    def fresh(self) -> Entries | None:
+        """What was in the file a moment ago; ``None`` if it has to be looked at."""
+        return self._file.fresh
+
+    def known_until(self, credentials: BasicCredentials) -> float:
         """
-        :return: whether it is known without any waiting that a password is right.
+        :return: until when it is known, without any waiting, that a password is right; 0 where it
+            isn't.
         """
         entries = self._file.fresh
         if entries is None:
-            return False
+            return 0.0
         hash_ = entries.hashes.get(credentials.user)
-        return hash_ is not None and bool(self._outcomes.of(self._outcomes.key(credentials, hash_)))
+        if hash_ is None:
+            return 0.0
+        return self._outcomes.right_until(self._outcomes.key(credentials, hash_))
 
     @deferred
     async def are_right(self, credentials: BasicCredentials, address: str) -> bool:

@@ -17,6 +17,7 @@ from zope.interface import implementer
 from txregistry.auth.basic import BasicCredentials, challenge_of, parse_basic
 from txregistry.auth.challenges import quoted
 from txregistry.auth.htpasswd.checking import Passwords
+from txregistry.auth.htpasswd.recognised import Recognised
 from txregistry.deferreds import deferred
 from txregistry.errors import Unauthorized
 from txregistry.interfaces import Grant, IAccessController, IUserMarks, IUsers
@@ -33,12 +34,16 @@ class HtpasswdAccess(Service):
 
     :param realm: what the password is asked for.
     :param passwords: knows which are right.
+    :param recognised: clients that have been right a moment ago.
     :param pool: where they are checked.
     """
 
-    def __init__(self, realm: str, passwords: Passwords, pool: ThreadPool) -> None:
+    def __init__(
+        self, realm: str, passwords: Passwords, recognised: Recognised, pool: ThreadPool
+    ) -> None:
         self._challenge = challenge_of(quoted(realm))
         self._passwords = passwords
+        self._recognised = recognised
         self._pool = pool
 
     def startService(self) -> None:
@@ -56,17 +61,25 @@ class HtpasswdAccess(Service):
 
     def authorize(self, credentials: Credentials, accesses: Sequence[Access]) -> Deferred[Grant]:
         """Grants everything to whoever has a password."""
+        entries = self._passwords.fresh
+        if entries is not None:
+            grant = self._recognised.grant(credentials.authorization, entries)
+            if grant is not None:
+                return succeed(grant)
         basic = parse_basic(credentials.authorization)
         if basic is None:
             return fail(self._refusal(accesses))
-        if self._passwords.is_known(basic):
-            return succeed(Grant(basic.user, RULE))
+        until = self._passwords.known_until(basic)
+        if until and entries is not None:
+            grant = Grant(basic.user, RULE)
+            self._recognised.remember(credentials.authorization, entries, until, grant)
+            return succeed(grant)
         return self._ask(basic, credentials.address, accesses)
 
     def verify(self, user: str, password: str, address: str) -> Deferred[bool]:
         """See :class:`~txregistry.interfaces.IUsers`."""
         basic = BasicCredentials(user, password.encode("utf-8", "surrogateescape"))
-        if self._passwords.is_known(basic):
+        if self._passwords.known_until(basic):
             return succeed(True)
         return self._passwords.are_right(basic, address)
 

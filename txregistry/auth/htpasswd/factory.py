@@ -16,6 +16,7 @@ from zope.interface import implementer
 from txregistry.auth.htpasswd.checking import Passwords
 from txregistry.auth.htpasswd.controller import HtpasswdAccess
 from txregistry.auth.htpasswd.making import make_if_missing
+from txregistry.auth.htpasswd.recognised import Recognised
 from txregistry.auth.htpasswd.watching import WatchedFile
 from txregistry.auth.options import option_error, text_option
 from txregistry.deferreds import Threads
@@ -48,7 +49,7 @@ class HtpasswdFactory:
         pool = ThreadPool(0, at_once, "passwords")
         file = WatchedFile(path, files, time.monotonic, time.time)
         passwords = Passwords(file, Threads(reactor, pool), at_once, attempts, time.monotonic)
-        return HtpasswdAccess(realm, passwords, pool)
+        return HtpasswdAccess(realm, passwords, Recognised(time.monotonic), pool)
 
 
 #: What the table of access controllers names.

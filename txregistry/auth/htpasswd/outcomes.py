@@ -49,21 +49,23 @@ class Outcomes:
         parts = (hash_ or b"", credentials.user.encode(), credentials.password)
         return blake2b(b"\0".join(parts), key=self._secret, digest_size=32).digest()
 
+    def right_until(self, key: bytes) -> float:
+        """:return: until when it is known that a password is right; 0 where it isn't."""
+        return self._until(self._right, key)
+
     def of(self, key: bytes) -> bool | None:
         """:return: whether the password was right; ``None`` where that isn't known."""
-        if self._holds(self._right, key):
+        if self._until(self._right, key):
             return True
-        return False if self._holds(self._wrong, key) else None
+        return False if self._until(self._wrong, key) else None
 
     def remember(self, key: bytes, right: bool) -> None:
         """Remember whether a password was right."""
         (self._right if right else self._wrong).put(key, self._seconds() + LIFETIME)
 
-    def _holds(self, outcomes: Recent[bytes, float], key: bytes) -> bool:
-        until = outcomes.get(key)
-        if until is None:
-            return False
-        if until <= self._seconds():
-            outcomes.forget(key)
-            return False
-        return True
+    def _until(self, outcomes: Recent[bytes, float], key: bytes) -> float:
+        until = outcomes.get(key) or 0.0
+        if until > self._seconds():
+            return until
+        outcomes.forget(key)
+        return 0.0
