@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.daemon import Daemon
 from tests.proofs.client import MANIFEST, Answer, Client, Remote, image
 from tests.proofs.content import MIB, Content, sha256
 from tests.workers.kit import clients_of, eventually, processes
+from txregistry.drivers.filesystem.listing import SETTLED
 
 CONFIG = Content(1, 1000)
 
@@ -35,6 +37,15 @@ def pushed(remote: Remote, note: str = "") -> bytes:
     """
     remote.push(CONFIG).expect(201)
     return image(CONFIG, [], note)
+
+
+def listed(remote: Remote) -> list[str]:
+    """
+    The tags.
+    """
+    answer = remote.client.request("GET", f"{remote.base}/tags/list?n=10").expect(200)
+    tags: list[str] = answer.json()["tags"]
+    return tags
 
 
 def read_bytes(pid: int) -> int:
@@ -129,6 +140,26 @@ class SeenAtOnceTests:
             here.delete(f"blobs/{layer.digest}").expect(202)
             assert there.pull(layer.digest)[0] == 404
             there.client.request("POST", mount(layer)).expect(202)
+
+    def test_lists(self, remotes: list[Remote], scale: Callable[[int, int], int]) -> None:
+        """
+        A list that a worker keeps is an old one as soon as another has answered a change.
+        """
+        payload = pushed(remotes[0])
+        remotes[0].put_manifest("always", payload).expect(201)
+        for number in range(scale(2, 20)):
+            here, there = remotes[:: 1 if number % 2 else -1]
+            time.sleep(SETTLED + 0.1)  # from now on what is listed is kept
+            for _ in range(2):
+                assert [listed(remote) for remote in remotes] == [["always"]] * 2
+            here.put_manifest("new", payload).expect(201)
+            assert listed(there) == ["always", "new"]
+            time.sleep(SETTLED + 0.1)
+            for _ in range(2):
+                assert [listed(remote) for remote in remotes] == [["always", "new"]] * 2
+            here.delete("manifests/new").expect(202)
+            assert listed(there) == ["always"]
+            assert listed(here) == ["always"]
 
     def test_tag_moves(self, remotes: list[Remote]) -> None:
         """
