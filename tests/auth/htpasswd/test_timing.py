@@ -4,6 +4,9 @@ How long a wrong password takes.
 
 from __future__ import annotations
 
+import statistics
+import time
+
 import bcrypt
 import pytest
 
@@ -25,3 +28,17 @@ class WrongTests:
         monkeypatch.setattr(bcrypt, "checkpw", lambda _, found: spent.append(2 ** cost_of(found)))
         assert not is_right(b"wrong", hash_, 10)
         assert sum(spent) == 2**10
+
+    def test_time(self) -> None:
+        """
+        It takes as long, within a tenth.
+        """
+        hashes = {own: None if own is None else new_hash(b"secret", own) for own in (None, 4, 6, 8)}
+        times: dict[int | None, list[float]] = {own: [] for own in hashes}
+        for _ in range(30):
+            for own, hash_ in hashes.items():
+                began = time.thread_time()
+                is_right(b"wrong", hash_, 8)
+                times[own].append(time.thread_time() - began)
+        medians = [statistics.median(found) for found in times.values()]
+        assert max(medians) < 1.1 * min(medians)
