@@ -16,7 +16,7 @@ from zope.interface.verify import verifyObject
 from txregistry.errors import BodyInvalid, ContentTooLarge
 from txregistry.interfaces import IByteStream
 from txregistry.web.body import RequestBody
-from txregistry.web.framing import Chunked, Sized
+from txregistry.web.framing import Chunked, Piece, Sized
 from txregistry.web.limits import Limits
 
 
@@ -91,6 +91,21 @@ class RequestBodyTests:
         if how == "error":
             assert outcome(body.read()) is BodyInvalid
 
+    def test_large(self) -> None:
+        """
+        What came in large pieces is read in these, and an error comes after the last.
+        """
+        first, second = bytes(700_000), b"b" * 400_000
+        body = RequestBody(None, ignore)
+        body.feed([first])
+        body.feed([second])
+        assert outcome(body.read()) is first
+        assert body.buffered == len(second)
+        body.fail(BodyInvalid())
+        assert outcome(body.read()) is second
+        assert body.buffered == 0
+        assert outcome(body.read()) is BodyInvalid
+
     def test_few_left(self) -> None:
         """
         Who comes after the end gets what there is.
@@ -126,7 +141,7 @@ class RequestBodyTests:
         A reader may ask for the next piece as soon as it has one.
         """
         body = RequestBody(None, ignore)
-        pieces: list[bytes] = []
+        pieces: list[Piece] = []
 
         def took(piece: bytes) -> None:
             pieces.append(piece)
@@ -247,11 +262,33 @@ class FramingTests:
         assert take(framing, data + rest, cuts) == (content, rest)
         assert framing.ended
 
+    @pytest.mark.parametrize("step", [1_000_000, 10_007, 4_099])
+    def test_alike(self, step: int) -> None:
+        """
+        Chunks of one size are taken together; others between them, and other lines, are not lost.
+        """
+        contents = [bytes([i % 251]) * (5000 if i % 7 else 4096 + i) for i in range(50)]
+        data = b"".join(chunk(each, b"" if i % 5 else b";a=b") for i, each in enumerate(contents))
+        framing = Chunked(Limits())
+        cuts = list(range(step, len(data), step))
+        assert take(framing, data + b"0\r\n\r\nrest", cuts) == (b"".join(contents), b"rest")
+        assert framing.ended
+
+    def test_alike_but_for_its_end(self) -> None:
+        """
+        A chunk that is longer than its size is refused, also after others of that size.
+        """
+        pieces: list[Piece] = []
+        data = chunk(bytes(5000), b"") * 3 + b"1388\r\n" + bytes(5001) + b"\r\n"
+        with pytest.raises(BodyInvalid):
+            Chunked(Limits()).take(data, pieces)
+        assert b"".join(pieces) == bytes(20_000)
+
     def test_pieces_before_an_error(self) -> None:
         """
         What comes before broken framing is content still.
         """
-        pieces: list[bytes] = []
+        pieces: list[Piece] = []
         with pytest.raises(BodyInvalid):
             Chunked(Limits()).take(b"2\r\nab\r\nX\r\n", pieces)
         assert pieces == [b"ab"]
@@ -259,7 +296,7 @@ class FramingTests:
 
 def take(framing: Sized | Chunked, data: bytes, cuts: list[int]) -> tuple[bytes, bytes]:
     """Feed a framing in pieces: what is content, and what is left."""
-    pieces: list[bytes] = []
+    pieces: list[Piece] = []
     rest = b""
     before = 0
     for cut in [*sorted(cuts), len(data)]:

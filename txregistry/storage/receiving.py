@@ -12,10 +12,8 @@ from txregistry.interfaces import IByteStream, IFileWriter, IStorageDriver
 from txregistry.model.byte_range import ContentRange
 from txregistry.storage import hashing
 from txregistry.storage.hashing import RunningHash
-from txregistry.storage.waiting import all_of, opened
-
-HASHED_AT_ONCE: Final = 64 * 1024
-"""More bytes than this are hashed in a thread."""
+from txregistry.storage.hashqueue import HashQueue
+from txregistry.storage.waiting import opened
 
 READ_AT_ONCE: Final = 1024 * 1024
 """How many bytes are read for one call in a thread."""
@@ -67,27 +65,34 @@ class Receiver:
 
         :return: how many bytes came.
         """
+        running, self.hash = self.hash, None
+        queue = None if running is None else HashQueue(running, self._threads)
         came = 0
-        while piece := await stream.read():
-            came += len(piece)
-            if most is not None and came > most:
-                break
-            await shielded(self._store(piece))
-            del piece  # a client may take long to send the next one
+        try:
+            while piece := await stream.read():
+                came += len(piece)
+                if most is not None and came > most:
+                    break
+                await shielded(self._store(piece, queue))
+                del piece  # a client may take long to send the next one
+        finally:
+            if queue is not None:
+                await shielded(self._keep_hash(queue))
         return came
 
     @deferred
-    async def _store(self, piece: bytes) -> None:
-        running, self.hash = self.hash, None
-        if running is None:
+    async def _store(self, piece: bytes, queue: HashQueue | None) -> None:
+        if queue is None:
             await self.writer.write(piece)
-        elif len(piece) <= HASHED_AT_ONCE:
-            running.update(piece)
-            await self.writer.write(piece)
-        else:
-            await all_of(self._threads.run(running.update, piece), self.writer.write(piece))
-        # Had the writing failed, the hash would be that of more than there is.
-        self.hash = running
+            return
+        queue.add(piece)
+        await self.writer.write(piece)
+        await queue.room()
+
+    @deferred
+    async def _keep_hash(self, queue: HashQueue) -> None:
+        # Had a write failed, it would be that of more than there is.
+        self.hash = await queue.finish(self.writer.size)
 
 
 def _most(content_range: ContentRange | None, length: int | None) -> int | None:

@@ -16,9 +16,13 @@ from zope.interface import implementer
 from txregistry.deferreds import deferred
 from txregistry.errors import BodyInvalid, ContentTooLarge
 from txregistry.interfaces import IByteStream
+from txregistry.web.framing import Piece
 
 MOST_PIECES: Final = 1000
 """More pieces are joined: very small ones cost far more than their bytes."""
+
+JOINED: Final = 1024 * 1024
+"""How many bytes are joined for a reader: as many as come at once, so that most needn't be."""
 
 
 @implementer(IByteStream)
@@ -58,7 +62,7 @@ class RequestBody:
         self.started = False
         self._wanted = wanted
         self._least = least
-        self._pieces: list[bytes] = []
+        self._pieces: list[Piece] = []
         self._ended = length == 0
         self._error: Exception | None = None
         self._waiting: Deferred[bytes] | None = None
@@ -70,7 +74,8 @@ class RequestBody:
 
     def read(self) -> Deferred[bytes]:
         """
-        Take all that is buffered, or wait for the next bytes.  One read at a time.
+        Take what is buffered, up to 1 MiB or what came at once, or wait for the next bytes.  One
+        read at a time.
 
         :return: fires with some bytes, or with ``b""`` at the end and ever after.  It may be
             cancelled; what comes later is left to the next read.
@@ -118,7 +123,7 @@ class RequestBody:
 
     # what the channel calls
 
-    def feed(self, pieces: list[bytes]) -> None:
+    def feed(self, pieces: list[Piece]) -> None:
         """
         Take what has come.
 
@@ -169,9 +174,16 @@ class RequestBody:
             waiting.callback(self._take())
 
     def _take(self) -> bytes:
-        pieces, self._pieces = self._pieces, []
-        self.buffered = 0
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces = self._pieces
+        if not pieces:
+            return b""
+        count, size = 1, len(pieces[0])
+        while count < len(pieces) and size + len(pieces[count]) <= JOINED:
+            size += len(pieces[count])
+            count += 1
+        self._pieces = pieces[count:]
+        self.buffered -= size
+        return bytes(pieces[0]) if count == 1 else b"".join(pieces[:count])
 
     def _forget(self, waiting: Deferred[bytes]) -> None:
         self._waiting = None

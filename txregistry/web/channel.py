@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 
 from txregistry.errors import BodyInvalid, ClientDisconnected, RegistryError, RequestTimeout
 from txregistry.web.body import RequestBody
-from txregistry.web.framing import Chunked, Framing, Sized
+from txregistry.web.framing import Chunked, Framing, Piece, Sized
 from txregistry.web.head import check_beginning, parse_head
 from txregistry.web.outgoing import OutgoingChannel
 from txregistry.web.request import RegistryRequest, head_bytes
@@ -228,7 +228,7 @@ class RegistryChannel(OutgoingChannel):
         :return: what comes after it.
         """
         body = self._body
-        pieces: list[bytes] = []
+        pieces: list[Piece] = []
         error: BodyInvalid | None = None
         try:
             data = framing.take(data, pieces)

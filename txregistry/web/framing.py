@@ -18,6 +18,12 @@ from txregistry.web.limits import Limits
 LINES_AT_ONCE: Final = 8192
 """How many lines of a chunked body are looked at in one turn: a few milliseconds."""
 
+VIEWED: Final = 4096
+"""A smaller chunk is copied: a view of it would keep all that came with it."""
+
+Piece = bytes | memoryview
+"""Bytes of a body, or a view of them in what was received."""
+
 CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?\r\n")
 
 
@@ -37,7 +43,7 @@ class Framing(Protocol):
     @property
     def left(self) -> int: ...
 
-    def take(self, data: bytes, pieces: list[bytes]) -> bytes:
+    def take(self, data: bytes, pieces: list[Piece]) -> bytes:
         """
         Take what belongs to the body.
 
@@ -66,7 +72,7 @@ class Sized:
     def ended(self) -> bool:
         return self.left == 0
 
-    def take(self, data: bytes, pieces: list[bytes]) -> bytes:
+    def take(self, data: bytes, pieces: list[Piece]) -> bytes:
         if len(data) > self.left:
             piece, data = data[: self.left], data[self.left :]
         else:
@@ -90,6 +96,8 @@ class Chunked:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._left = 0  # of the chunk that is being read
+        self._size = 0  # of that chunk
+        self._between = b""  # what is between it and one of the same size
         self._line = b""  # the beginning of a line
         self._next = self._size_line
         self._excess = 0
@@ -100,16 +108,13 @@ class Chunked:
     def left(self) -> int:
         return self._left
 
-    def take(self, data: bytes, pieces: list[bytes]) -> bytes:
+    def take(self, data: bytes, pieces: list[Piece]) -> bytes:
         position = 0
         size = len(data)
         lines = LINES_AT_ONCE
         while position < size and lines and not self.ended:
             if self._left:
-                piece = data[position : position + self._left]
-                pieces.append(piece)
-                self._left -= len(piece)
-                position += len(piece)
+                position = self._take_content(data, position, pieces)
                 continue
             end = data.find(b"\n", position) + 1
             if not end:
@@ -126,6 +131,29 @@ class Chunked:
             self._next(line)
         return data[position:]
 
+    def _take_content(self, data: bytes, position: int, pieces: list[Piece]) -> int:
+        """:return: where the content of the chunk ends, or that of the last of several alike."""
+        end = min(position + self._left, len(data))
+        self._left -= end - position
+        if end - position < VIEWED:
+            pieces.append(data[position:end])
+            return end
+        pieces.append(memoryview(data)[position:end])
+        return end if self._left else self._take_alike(data, end, pieces)
+
+    def _take_alike(self, data: bytes, position: int, pieces: list[Piece]) -> int:
+        """
+        Take the whole chunks that follow if they begin as the last one: clients send chunks of one
+        size, a MiB of them at a time, and there is nothing about these that wasn't looked at.
+        """
+        view, between, size = memoryview(data), self._between, self._size
+        while (end := position + len(between) + size) <= len(data):
+            if not data.startswith(between, position):
+                break
+            pieces.append(view[end - size : end])
+            position = end
+        return position
+
     def _keep(self, beginning: bytes) -> None:
         self._line += beginning
         if len(self._line) > self._limits.chunk_line:
@@ -135,7 +163,8 @@ class Chunked:
         match = CHUNK_LINE.fullmatch(line)
         if match is None:
             raise BodyInvalid("malformed chunk size")
-        self._left = int(match[1], 16)
+        self._left = self._size = int(match[1], 16)
+        self._between = b"\r\n" + line
         self._excess = max(0, self._excess + len(line) - self._left - 32)
         if self._excess > self._limits.trailers:
             raise BodyInvalid("the chunked body has more extensions than content")

@@ -44,7 +44,7 @@ class Limits:
     body_idle: float = 60
     write_idle: float = 60
     body_piece: int = 4 * KIB
-    body_buffer: int = 512 * KIB
+    body_buffer: int = 1 * MIB
     body_buffers: int = 64 * MIB
     pipelined: int = 16 * KIB
     drain: int = 64 * KIB

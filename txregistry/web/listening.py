@@ -19,6 +19,7 @@ from twisted.internet.protocol import ServerFactory
 
 from txregistry.deferreds import Threads
 from txregistry.web.connections import Connections
+from txregistry.web.heap import keep_heap
 from txregistry.web.site import RegistrySite
 from txregistry.web.sockets import ANY, BACKLOG, NO_IPV6, remove_stale
 from txregistry.web.transport import TCPTransport, UNIXTransport, to_address
@@ -187,6 +188,7 @@ def listen_inherited(reactor: Any, descriptor: int, site: RegistrySite) -> IList
 
 
 def _start(port: _Accepting, site: RegistrySite) -> IListeningPort:
+    keep_heap()
     port.threads = site.threads
     port.connections = site.connections
     port.startListening()

@@ -28,11 +28,14 @@ from txregistry.web.connections import Connections
 KIB: Final = 1024
 
 READ_LEAST: Final = 8 * KIB
-READ_MOST: Final = 256 * KIB
+READ_MOST: Final = 1024 * KIB
 """How much is read at once: little from most clients, much from who sends much."""
 
-_BUFFER: Final = memoryview(bytearray(READ_MOST))
-"""Where all connections read to.  A buffer for each read, cut to what came, would tear the heap."""
+_BUFFER: Final = memoryview(bytearray(64 * KIB))
+"""
+Where all connections read a little to.  A buffer for each such read, cut to what came, would tear
+the heap; whoever is read more from mostly fills one.
+"""
 
 SLICE: Final = 256 * KIB
 """How much the kernel is asked to send at once."""
@@ -92,19 +95,25 @@ class StreamTransport(tcp.Server):
     def doRead(self) -> Any:
         size = self._read_size
         try:
-            count = self.socket.recv_into(_BUFFER, size)
+            data = self._receive(size)
         except BlockingIOError:
             return None
         except OSError:
             return CONNECTION_LOST
+        count = len(data)
         if not count:
             return CONNECTION_DONE
         if count == size:
             self._read_size = min(size * 4, READ_MOST)
         elif count * 4 <= size:
             self._read_size = max(size // 4, READ_LEAST)
-        self.protocol.dataReceived(bytes(_BUFFER[:count]))
+        self.protocol.dataReceived(data)
         return None
+
+    def _receive(self, size: int) -> bytes:
+        if size > len(_BUFFER):
+            return self.socket.recv(size)
+        return bytes(_BUFFER[: self.socket.recv_into(_BUFFER, size)])
 
     # writing
 
