@@ -43,7 +43,10 @@ def plain_document(configuration: Configuration) -> dict[str, Any]:
     """
     :return: the configuration in Python's plain types, secrets and all.
     """
-    return Section(Configuration).dump(configuration)
+    document = Section(Configuration).dump(configuration)
+    if configuration.policies is None:
+        del document["policies"]  # with nothing behind it, it would be a mistake
+    return document
 
 
 def masked(value: Any, name: str = "", key: str = "") -> Any:
