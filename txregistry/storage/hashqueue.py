@@ -4,11 +4,10 @@ Hashing beside writing.
 
 from __future__ import annotations
 
-from collections import deque
 from threading import Lock
 from typing import ClassVar, Final
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
 from txregistry.deferreds import Threads
 from txregistry.storage.hashing import RunningHash
@@ -34,15 +33,18 @@ class HashQueue:
     :param threads: where it is computed.
     """
 
+    __slots__ = ("_end", "_pieces", "_running", "_threads", "_working")
+
     _lock: ClassVar = Lock()
     _ahead: ClassVar = 0  # bytes that wait in all queues
 
     def __init__(self, running: RunningHash, threads: Threads) -> None:
         self._running = running
         self._threads = threads
-        self._pieces: deque[bytes] = deque()
+        # No deque: they are few, and for one of a thousand slow clients it would be most of this.
+        self._pieces: list[bytes] = []
         self._working = False
-        self._end: Deferred[None] = succeed(None)
+        self._end: Deferred[None] | None = None
 
     def add(self, piece: bytes) -> None:
         """Hash some bytes, now if they are few, or later."""
@@ -61,7 +63,7 @@ class HashQueue:
     async def room(self) -> None:
         """Wait, if too much is to be hashed."""
         if len(self._pieces) >= PIECES_AHEAD or HashQueue._ahead > AHEAD:
-            await self._end
+            await self._hashed()
 
     async def finish(self, length: int) -> RunningHash | None:
         """
@@ -70,8 +72,12 @@ class HashQueue:
         :param length: how many bytes were stored.
         :return: their hash; ``None`` if it is that of more, or of fewer.
         """
-        await self._end
+        await self._hashed()
         return self._running if self._running.length == length else None
+
+    async def _hashed(self) -> None:
+        if self._end is not None:
+            await self._end
 
     def _work(self) -> None:
         while piece := self._next():
@@ -83,6 +89,6 @@ class HashQueue:
             if not self._pieces:
                 self._working = False
                 return None
-            piece = self._pieces.popleft()
+            piece = self._pieces.pop(0)
             HashQueue._ahead -= len(piece)
             return piece
