@@ -134,6 +134,7 @@ class TagTests:
         What the grammar makes is a tag.
         """
         assert parse_tag(text) == text
+        assert tags_among([text, "a", text]) == [text, "a", text]
 
     @pytest.mark.parametrize(
         "text", ["", ".a", "-a", "a" * 129, "a:b", "a/b", "ä", "a\n", "a ", "\u0661", "a\x00"]
@@ -145,6 +146,7 @@ class TagTests:
         with pytest.raises(TagInvalid):
             parse_tag(text)
         assert tags_among(["b", text, "A"]) == ["b", "A"]
+        assert tags_among([text]) == []
 
     @given(text=st.text())
     def test_anything(self, text: str) -> None:

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.internet.defer import Deferred
 
 from txregistry.deferreds import InlineThreads
-from txregistry.drivers.filesystem import listing
+from txregistry.drivers.filesystem import hidden, listing
 from txregistry.drivers.filesystem.listing import HOLDS, SETTLED, Stamp, stamp_of
 from txregistry.drivers.filesystem.listings import REMEMBERED_BYTES, Listings
 from txregistry.errors import PathNotFound
@@ -76,6 +78,17 @@ def kept(root: Path) -> Kept:
     (root / "tags" / "c").mkdir()
     time.sleep(TICK)
     return Kept(root)
+
+
+class OrderTests:
+    """
+    Names are sorted in pieces.
+    """
+
+    @given(st.lists(st.text("ab-./", max_size=3), max_size=40), st.integers(1, 5))
+    def test_order(self, names: list[str], piece: int) -> None:
+        """However small the pieces, what comes out is in order."""
+        assert hidden.in_order(names, piece) == sorted(names)
 
 
 class KeepingTests:
