@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -23,13 +24,15 @@ class Listener:
     """
     It listens from the start; :attr:`answer` says how it answers, and may be changed at any time.
 
+    :param tls: speaks TLS, if there is any.
     :ivar accepted: the events of all messages that were answered 200, in the order in which they
         came.
     :ivar refused: how many messages were not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.port = free_port()
+        self._tls = tls
         self.answer: Callable[[Listener, socket.socket, bytes], bool] = take
         self.accepted: list[dict[str, Any]] = []
         self.heads: list[bytes] = []
@@ -44,7 +47,8 @@ class Listener:
         """
         Where events are to be posted to.
         """
-        return f"http://127.0.0.1:{self.port}/events"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://127.0.0.1:{self.port}/events"
 
     def begin(self) -> None:
         """
@@ -97,20 +101,30 @@ class Listener:
             self._open.add(connection)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
-    def _serve(self, connection: socket.socket) -> None:
-        with suppress(OSError), connection:
+    def _serve(self, accepted: socket.socket) -> None:
+        connection = accepted
+        try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            file = connection.makefile("rb")
-            while head := _head(file):
-                length = next(
-                    int(line.split(b":")[1])
-                    for line in head.split(b"\r\n")
-                    if line.lower().startswith(b"content-length:")
-                )
-                self.heads.append(head)
-                if not self.answer(self, connection, file.read(length)):
-                    break
-        self._open.discard(connection)
+            if self._tls is not None:
+                connection = self._tls.wrap_socket(connection, server_side=True)
+            with connection.makefile("rb") as file:
+                self._answer_all(connection, file)
+        except OSError:
+            pass
+        finally:
+            connection.close()
+            self._open.discard(accepted)
+
+    def _answer_all(self, connection: socket.socket, file: Any) -> None:
+        while head := _head(file):
+            length = next(
+                int(line.split(b":")[1])
+                for line in head.split(b"\r\n")
+                if line.lower().startswith(b"content-length:")
+            )
+            self.heads.append(head)
+            if not self.answer(self, connection, file.read(length)):
+                break
 
 
 def _head(file: Any) -> bytes:

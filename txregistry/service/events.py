@@ -17,7 +17,7 @@ from attrs import frozen
 
 from txregistry.configuration import Configuration
 from txregistry.configuration.effective import masked
-from txregistry.configuration.units import format_size, parse_duration
+from txregistry.configuration.units import parse_duration
 from txregistry.notifications.bell import BellRope
 from txregistry.notifications.database import Unusable
 from txregistry.notifications.deadletters import DeadLetter, DeadLetters
@@ -116,7 +116,7 @@ def status(looked: Looked, *, as_json: bool) -> Iterator[str]:
         yield json.dumps(found, indent=2)
         return
     yield (
-        f"{found['path']}: {found['events']} events, {format_size(found['bytes'])} bytes; "
+        f"{found['path']}: {found['events']} events, {found['bytes'] / 2**20:.1f} MiB; "
         + ("a registry delivers" if found["delivers"] else "no registry runs that delivers")
     )
     yield from _table([_COLUMNS, *(_row(each) for each in found["endpoints"])])

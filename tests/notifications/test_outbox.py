@@ -1,0 +1,216 @@
+"""
+The outbox as those see it who put events there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from zope.interface.verify import verifyObject
+
+from txregistry.deferreds import Threads
+from txregistry.interfaces import ISink
+from txregistry.model.event import Event, EventAction, Target, decode
+from txregistry.notifications import outbox
+from txregistry.notifications.counting import LOST
+from txregistry.notifications.database import Unusable
+from txregistry.notifications.outbox import AGAIN_SECONDS, GATHER_SECONDS, Outbox
+from txregistry.notifications.store import Entry, Store
+from txregistry.observability.metrics import Metrics
+
+
+class SlowThreads(Threads):
+    """
+    Calls end when a test says so.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Deferred[Any], Any, Any, Any]] = []
+
+    def run(self, function: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        outcome: Deferred[Any] = Deferred()
+        self.calls.append((outcome, function, args, kwargs))
+        return outcome
+
+    def end(self) -> None:
+        """
+        Do the first call.
+        """
+        outcome, function, args, kwargs = self.calls.pop(0)
+        try:
+            result = function(*args, **kwargs)
+        except Unusable:
+            outcome.errback(Failure())
+        else:
+            outcome.callback(result)
+
+
+class RecordingStore(Store):
+    """
+    A store in memory that notes how it was written to, and may refuse.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(None, ["a"], 1024 * 1024)
+        self.writes: list[tuple[list[str], bool]] = []
+        self.refuses = False
+
+    def append(self, entries: Sequence[Entry], *, durable: bool) -> None:
+        if self.refuses:
+            raise Unusable("no room")
+        self.writes.append(([decode(each.payload).id for each in entries], durable))
+
+
+def event(id: str, action: EventAction = EventAction.PUSH) -> Event:
+    """
+    :return: an event.
+    """
+    return Event(id, 1, action, Target("a/b"))
+
+
+class Kit:
+    """
+    An outbox, and what is around it.
+    """
+
+    def __init__(self) -> None:
+        self.store = RecordingStore()
+        self.threads = SlowThreads()
+        self.clock = Clock()
+        self.metrics = Metrics()
+        self.rings = 0
+        self.outbox = Outbox(
+            self.store, self.threads, self.clock, lambda: 1.0, self._ring, self.metrics
+        )
+
+    def _ring(self) -> None:
+        self.rings += 1
+
+
+@pytest.fixture
+def kit() -> Kit:
+    """
+    An outbox.
+    """
+    return Kit()
+
+
+class OutboxTests:
+    """
+    What is written when, and who waits for it.
+    """
+
+    def test_interface(self, kit: Kit) -> None:
+        """
+        It is a sink.
+        """
+        assert verifyObject(ISink, kit.outbox)
+
+    def test_groups(self, kit: Kit) -> None:
+        """
+        What comes while something is written is written together afterwards; a push is told when
+        it is there.
+        """
+        waiting = [kit.outbox.write([event(str(number))]) for number in range(4)]
+        assert len(kit.threads.calls) == 1
+        kit.threads.end()
+        assert [each.called for each in waiting] == [True, False, False, False]
+        kit.threads.end()
+        assert all(each.called for each in waiting)
+        assert kit.store.writes == [(["0"], True), (["1", "2", "3"], True)]
+        assert kit.rings == 2
+
+    def test_pulls_are_gathered(self, kit: Kit) -> None:
+        """
+        Nobody waits for pulls, which wait for each other, and are not synced.
+        """
+        for number in range(3):
+            assert kit.outbox.write([event(str(number), EventAction.PULL)]).called
+        assert not kit.threads.calls
+        kit.clock.advance(GATHER_SECONDS)
+        kit.threads.end()
+        assert kit.store.writes == [(["0", "1", "2"], False)]
+        assert not kit.clock.getDelayedCalls()
+
+    def test_push_takes_pulls_along(self, kit: Kit) -> None:
+        """
+        A push is written at once, and the pulls before it before it.
+        """
+        kit.outbox.write([event("0", EventAction.PULL)])
+        kit.outbox.write([event("1")])
+        kit.threads.end()
+        assert kit.store.writes == [(["0", "1"], True)]
+        assert not kit.clock.getDelayedCalls()
+
+    def test_refused(self, kit: Kit) -> None:
+        """
+        A store that can't be written fails nobody; it is tried again, and all is there, in order.
+        """
+        kit.store.refuses = True
+        first = kit.outbox.write([event("0")])
+        kit.threads.end()
+        assert first.called
+        second = kit.outbox.write([event("1")])
+        assert second.called
+        kit.clock.advance(AGAIN_SECONDS)
+        kit.threads.end()
+        kit.store.refuses = False
+        kit.clock.advance(AGAIN_SECONDS)
+        third = kit.outbox.write([event("2")])
+        kit.threads.end()
+        kit.threads.end()
+        assert third.called
+        assert kit.store.writes == [(["0", "1"], True), (["2"], True)]
+        assert not kit.metrics.counted(LOST)
+
+    def test_memory_is_bounded(self, kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        If too many wait the oldest are lost, and counted.
+        """
+        monkeypatch.setattr(outbox, "ROOM", 1000)
+        kit.store.refuses = True
+        kit.outbox.write([event("first")])
+        kit.threads.end()
+        for number in range(20):
+            kit.outbox.write([event(str(number))])
+        kit.store.refuses = False
+        kit.clock.advance(AGAIN_SECONDS)
+        kit.threads.end()
+        ((kept, _),) = kit.store.writes
+        assert kept[-1] == "19"
+        assert kept == [str(number) for number in range(20 - len(kept), 20)]
+        assert kit.metrics.counted(LOST) == 21 - len(kept)
+
+    def test_close(self, kit: Kit) -> None:
+        """
+        At the end all that waits is written, and nothing is taken any more.
+        """
+        kit.outbox.write([event("0")])
+        kit.outbox.write([event("1", EventAction.PULL)])
+        closing = kit.outbox.close()
+        kit.threads.end()
+        assert kit.store.writes == [(["0"], True)]
+        kit.threads.end()
+        assert closing.called
+        assert kit.store.writes == [(["0"], True), (["1"], False)]
+        assert kit.outbox.write([event("2")]).called
+        assert kit.metrics.counted(LOST) == 1
+        assert not kit.clock.getDelayedCalls()
+
+    def test_close_with_a_store_that_refuses(self, kit: Kit) -> None:
+        """
+        The end comes all the same, and what is lost is counted.
+        """
+        kit.store.refuses = True
+        kit.outbox.write([event("0")])
+        closing = kit.outbox.close()
+        while kit.threads.calls:
+            kit.threads.end()
+        assert closing.called
+        assert kit.metrics.counted(LOST) == 1
+        assert not kit.clock.getDelayedCalls()
