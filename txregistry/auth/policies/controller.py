@@ -10,7 +10,6 @@ from typing import Final
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from txregistry.deferreds import deferred
 from txregistry.errors import Denied
 from txregistry.interfaces import Grant, IAccessController, IPolicy
 from txregistry.model.access import Access, Credentials, Decision, Identity, records
@@ -66,14 +65,17 @@ class PolicedAccess:
         except Denied as denied:
             return fail(denied)
 
-    @deferred
-    async def _asked(self, credentials: Credentials, accesses: Sequence[Access]) -> Grant:
+    def _asked(self, credentials: Credentials, accesses: Sequence[Access]) -> Deferred[Grant]:
         """
         Ask the other controller, for the accesses too: a token may be good for less than its
         owner is, and a challenge shall say what would be enough.
         """
-        grant = await self._wrapped.authorize(credentials, accesses)
-        return self._judge(Identity(grant.actor, credentials.address), accesses)
+        # A callback, not a coroutine: mostly the answer is there at once, for each request anew.
+        asked = self._wrapped.authorize(credentials, accesses)
+        return asked.addCallback(self._judge_granted, credentials.address, accesses)
+
+    def _judge_granted(self, grant: Grant, address: str, accesses: Sequence[Access]) -> Grant:
+        return self._judge(Identity(grant.actor, address), accesses)
 
     def _judge(self, identity: Identity, accesses: Sequence[Access]) -> Grant:
         """

@@ -12,15 +12,18 @@ from attrs import field, frozen
 
 from txregistry.auth.token.json import parse_object
 from txregistry.auth.token.refusals import TokenInvalid
-from txregistry.model.access import Access, Action
+from txregistry.interfaces import Grant
+from txregistry.model.access import CATALOG, Access
 
 LEEWAY: Final = 60.0
 """Seconds that clocks may disagree."""
 
 LONGEST_USER: Final = 256
 
-Right = tuple[str, str, str]
-"""Type, name and action of something that is allowed."""
+RULE: Final = "token"
+"""What granted it, for the audit log."""
+
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 @frozen
@@ -30,21 +33,33 @@ class Claims:
 
     :param user: who bears it; ``""`` for nobody in particular.
     :param until: when it is no longer taken, in seconds since the epoch.
-    :param rights: what its bearer may do.
+    :param rights: what its bearer may do with things of a type and a name.
+    :param grant: what its bearer gets where he may do what he wants.
     """
 
     user: str
     until: float
-    rights: frozenset[Right] = field(repr=False)
+    rights: Mapping[tuple[str, str], frozenset[str]] = field(repr=False)
+    grant: Grant = field(init=False, repr=False)
 
-    def allows(self, access: Access) -> bool:
-        """:return: whether it says so; ``*`` says it of every action."""
-        kind, name = access.type, access.name
-        return (kind, name, access.action.value) in self.rights or (
-            kind,
-            name,
-            Action.ANY.value,
-        ) in self.rights
+    @grant.default
+    def _made_once(self) -> Grant:
+        # Hundreds of requests come with one token.
+        return Grant(self.user, RULE)
+
+    def allow(self, accesses: Sequence[Access]) -> bool:
+        """
+        :return: whether they allow all of this.  ``*`` stands for every action, and whoever may
+            list repositories may see the names of all: no token could name them.
+        """
+        if CATALOG in accesses:
+            accesses = (CATALOG,)
+        for access in accesses:
+            actions = self.rights.get((access.type, access.name), _NONE)
+            # A value by its property costs more than all the rest here.
+            if access.action._value_ not in actions and "*" not in actions:
+                return False
+        return True
 
 
 def parse_claims(payload: bytes) -> dict[str, Any]:
@@ -113,15 +128,19 @@ def _user(subject: object) -> str:
     return subject
 
 
-def _rights(entries: object) -> frozenset[Right]:
+def _rights(entries: object) -> dict[tuple[str, str], frozenset[str]]:
     if entries is None:
-        return frozenset()
+        return {}
     if not isinstance(entries, list):
         raise TokenInvalid("access is no list")
-    return frozenset(right for entry in entries for right in _rights_of(entry))
+    rights: dict[tuple[str, str], frozenset[str]] = {}
+    for entry in entries:
+        thing, actions = _right(entry)
+        rights[thing] = rights.get(thing, _NONE) | actions
+    return rights
 
 
-def _rights_of(entry: object) -> list[Right]:
+def _right(entry: object) -> tuple[tuple[str, str], frozenset[str]]:
     if not isinstance(entry, dict):
         raise TokenInvalid("an access is no object")
     kind, name, actions = entry.get("type"), entry.get("name"), entry.get("actions") or []
@@ -129,4 +148,4 @@ def _rights_of(entry: object) -> list[Right]:
         raise TokenInvalid("an access lacks its type, its name or its actions")
     if not all(isinstance(action, str) for action in actions):
         raise TokenInvalid("an action is no text")
-    return [(kind, name, action) for action in actions]
+    return (kind, name), frozenset(actions)

@@ -30,9 +30,3 @@ class TokenInvalid(TokenRefused):
 
 class SignatureWrong(TokenRefused):
     """Its signature is not that of the key it names; distribution names no error then."""
-
-
-class ScopeInsufficient(TokenRefused):
-    """It is good, but doesn't say that its bearer may do this."""
-
-    error = "insufficient_scope"
