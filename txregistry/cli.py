@@ -84,6 +84,15 @@ def _parser() -> argparse.ArgumentParser:
         ),
     )
     _add_passwd(passwd)
+    tokenkey = commands.add_parser(
+        "tokenkey",
+        help="look at the keys that sign tokens, or replace them",
+        description=(
+            "Tell which keys are in a file for tokenserver.signingkey: the first one signs, all "
+            "verify.  A registry that runs takes notice of a new one by itself."
+        ),
+    )
+    _add_tokenkey(tokenkey)
     policy = commands.add_parser(
         "policy", help="tell who may do what by the policies of a configuration"
     )
@@ -121,6 +130,21 @@ def _add_passwd(parser: argparse.ArgumentParser) -> None:
         help="how long a check takes: 10 (the default) a tenth of a second, 11 twice that; 5 to 17",
     )
     parser.set_defaults(run=_passwd)
+
+
+def _add_tokenkey(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="the file, as tokenserver.signingkey names it")
+    parser.add_argument(
+        "--rotate",
+        action="store_true",
+        help="put a new key before the others, or into a file that isn't there yet",
+    )
+    parser.add_argument(
+        "--jwks",
+        action="store_true",
+        help="print the public keys as a JSON Web Key Set, as other services want them",
+    )
+    parser.set_defaults(run=_tokenkey)
 
 
 def _add_policy(parser: argparse.ArgumentParser) -> None:
@@ -211,6 +235,19 @@ def _passwd(options: argparse.Namespace) -> int:
             print(line)
     except Refused as reason:
         print(f"txregistry passwd: {reason}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _tokenkey(options: argparse.Namespace) -> int:
+    # It knows how tokens are signed, which no other command needs.
+    from txregistry.service.tokenkey import Refused, run_tokenkey  # noqa: PLC0415 - see above
+
+    try:
+        for line in run_tokenkey(options):
+            print(line)
+    except Refused as reason:
+        print(f"txregistry tokenkey: {reason}", file=sys.stderr)
         return 1
     return 0
 
