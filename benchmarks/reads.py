@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from benchmarks.guards import GUARDS
 from benchmarks.plans import Job, Request
 from benchmarks.servers import Server
 from benchmarks.stores import BULK, LIBRARY, Library
@@ -39,7 +40,11 @@ class Flood(Workload):
         return bench.stores.library.root
 
     def measure(self, bench: Bench, server: Server, number: int) -> Measured:
-        jobs = self.jobs(bench.stores.library)
+        fields = server.target.credentials(server.port, LIBRARY)
+        jobs = [
+            [evolve(request, headers={**request.headers, **fields}) for request in job]
+            for job in self.jobs(bench.stores.library)
+        ]
         seconds = bench.scale.seconds(SECONDS)
         load = bench.run(server, jobs, clients=self.clients, seconds=seconds, drops=self.in_bytes)
         done = load.received / 1e9 if self.in_bytes else load.requests
@@ -127,6 +132,7 @@ READS: list[Workload] = [
         title="HEAD blob",
         jobs=_blobs("HEAD", "small"),
         required={"distribution": 2.5},
+        targets=(*READERS, *(f"txregistry-{guard.name}" for guard in GUARDS)),
     ),
     _manifest_flood("HEAD", by_tag=True),
     _manifest_flood("HEAD", by_tag=False),

@@ -6,11 +6,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from benchmarks.guards import GUARDS
 from benchmarks.results import Outcome, Results
 
 OURS = "txregistry"
 #: Ours in other settings have rows of their own, in which they stand where ours does.
-VARIANTS = {OURS: "", "txregistry-1": ", 1 worker", "txregistry-nocache": ", no cache"}
+VARIANTS = {
+    OURS: "",
+    "txregistry-1": ", 1 worker",
+    "txregistry-nocache": ", no cache",
+    **{f"txregistry-{guard.name}": f", {guard.title}" for guard in GUARDS},
+}
 NOTHING = "-"
 NOT_REACHED = "!"
 

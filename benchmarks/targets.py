@@ -14,13 +14,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from attrs import frozen
 
+from benchmarks.guards import GUARDS, Guard, nobody
 from tests.components.table import components
 from txregistry import __version__
 
@@ -55,6 +56,8 @@ class Target:
     :param has_layouts: it keeps repositories as OCI image layouts, not in distribution's tree.
     :param is_default: it is measured unless others are asked for.
     :param environment: variables for it.
+    :param credentials: is given its port and the name of a repository, and gives the header fields
+        of somebody who may read and write there.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Target:
     has_layouts: bool = False
     is_default: bool = True
     environment: tuple[tuple[str, str], ...] = ()
+    credentials: Callable[[int, str], Mapping[str, str]] = nobody
 
 
 def _write(place: Place, document: dict[str, Any]) -> str:
@@ -113,12 +117,14 @@ def txregistry(
     cached: bool,
     default: bool,
     told: bool = False,
+    guard: Guard | None = None,
 ) -> Target:
     """
     Ours.
 
     :param workers: as in its configuration.
     :param told: whether events are written, for somebody who never gets them.
+    :param guard: how it is guarded.
     """
     program = Path(sys.executable).with_name("txregistry")
 
@@ -126,6 +132,8 @@ def txregistry(
         configuration = {**_common(place, cached=cached), "workers": workers}
         if told:
             configuration["notifications"] = {"endpoints": [NOBODY]}
+        if guard is not None:
+            configuration |= guard.configuration(place.directory)
         return [str(program), "serve", _write(place, configuration)]
 
     return Target(
@@ -137,6 +145,7 @@ def txregistry(
         command=command,
         has_referrers=True,
         is_default=default,
+        credentials=nobody if guard is None else guard.credentials,
     )
 
 
@@ -256,6 +265,7 @@ SYNCS_SOME = "files are synced; the directory of a link or manifest too, that of
 SYNCS_FILES = "files are synced, directories never"
 
 
+GUARDED = "txregistry, workers: auto, {}"
 TOLD = "txregistry, workers: {}, events written"
 
 #: Events for it are written, and wait.
@@ -266,15 +276,25 @@ def targets() -> dict[str, Target]:
     """
     All of them by name, also those that aren't here.
     """
-    cached = {"cached": True, "default": True}
-    extra = {"cached": True, "default": False}
-    bare = {"cached": False, "default": False}
+    cached: dict[str, Any] = {"cached": True, "default": True}
+    extra: dict[str, Any] = {"cached": True, "default": False}
+    bare: dict[str, Any] = {"cached": False, "default": False}
     three, two = "distribution 3", "distribution 2.8 (Debian's docker-registry)"
     all_targets = [
         txregistry("txregistry", "txregistry, workers: auto", "auto", **cached),
         txregistry("txregistry-1", "txregistry, workers: 1", 1, **extra),
         txregistry("txregistry-events", TOLD.format("auto"), "auto", told=True, **extra),
         txregistry("txregistry-1-events", TOLD.format(1), 1, told=True, **extra),
+        *(
+            txregistry(
+                f"txregistry-{guard.name}",
+                GUARDED.format(guard.title),
+                "auto",
+                guard=guard,
+                **extra,
+            )
+            for guard in GUARDS
+        ),
         txregistry("txregistry-nocache", "txregistry, workers: auto, no cache", "auto", **bare),
         distribution("distribution", three, "registry", SYNCS_SOME, **cached),
         distribution("distribution-nocache", f"{three}, no cache", "registry", SYNCS_SOME, **bare),

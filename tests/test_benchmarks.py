@@ -18,6 +18,7 @@ import pytest
 from benchmarks import chart, generator, layouts, report, table
 from benchmarks.__main__ import main
 from benchmarks.generator import Generator, LoadFailed
+from benchmarks.guards import GUARDS, Guard
 from benchmarks.plans import Request
 from benchmarks.pushes import by_chunks
 from benchmarks.results import Outcome, Results, Round, results_from
@@ -95,6 +96,16 @@ class WorkloadTests:
         outcome = measured(bench, workload, targets()[name])
         assert not outcome.failures
         assert outcome.rounds[name][0].value > 0
+
+    @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
+    def test_guarded(self, bench: Bench, guard: Guard) -> None:
+        """
+        Where the registry is guarded, somebody who may is measured.
+        """
+        name = f"txregistry-{guard.name}"
+        outcome = measured(bench, "head-blob", targets()[name])
+        assert not outcome.failures
+        assert outcome.rounds[name][0].requests > 0
 
     def test_failing_target_stops_nobody(self, bench: Bench) -> None:
         """
