@@ -123,16 +123,62 @@ class IFileWriter(Interface):
         :raises PathNotFound: if the file was deleted meanwhile.
         """
 
-    def commit() -> Deferred[None]:
+    def commit(durable: bool = True) -> Deferred[None]:
         """
         Make durable what was written, by this writer and by earlier ones, and let readers see
         it.
 
+        :param durable: if not, only let readers see it: the file is about to be moved by
+            :meth:`IStorageDriver.change`, which makes it durable itself.
         :raises PathNotFound: if the file was deleted meanwhile.
         """
 
     def cancel() -> Deferred[None]:
         """Remove the file."""
+
+
+@frozen
+class Put:
+    """
+    A change: a small file is written whole, in place of what was there.
+    """
+
+    path: str
+    content: bytes
+
+
+@frozen
+class Move:
+    """
+    A change: a file is moved, in place of what is at its destination.  Its bytes need not be
+    durable before.
+    """
+
+    source: str
+    destination: str
+
+
+@frozen
+class Settle:
+    """
+    A change: that a file is there survives a power cut.
+    """
+
+    path: str
+
+
+@frozen
+class Discard:
+    """
+    A change: a path and all below it is removed, if it is there and if that is possible.  It
+    need not stay removed after a power cut.
+    """
+
+    path: str
+
+
+Change = Put | Move | Settle | Discard
+"""What :meth:`IStorageDriver.change` does."""
 
 
 class IStorageDriver(Interface):
@@ -241,6 +287,18 @@ class IStorageDriver(Interface):
 
         :param durable: whether it must stay removed after a power cut.
         :raises PathNotFound: if nothing is there.
+        """
+
+    def change(*steps: Sequence[Change]) -> Deferred[None]:
+        """
+        Make several changes, one step after the other: whatever is seen, and whatever is left
+        by a power cut, nothing of a step is there without all of the steps before.  Within a
+        step, changes are seen in their order, and what a power cut leaves of them is open until
+        the step is done.
+
+        If something fails, what was changed before stays.
+
+        :raises PathNotFound: if what is to be moved or settled isn't there.
         """
 
     def walk(

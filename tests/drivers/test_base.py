@@ -86,7 +86,7 @@ class SlowWriter:
         self.closed = True
         return succeed(None)
 
-    def commit(self) -> Deferred[None]:
+    def commit(self, durable: bool = True) -> Deferred[None]:
         raise NotImplementedError
 
     def cancel(self) -> Deferred[None]:

@@ -388,9 +388,9 @@ class PushTests:
         """
         If a tag can't be restored either, that is logged, and the first failure told.
         """
-        await push_image(repository, tags=["a"])
-        for path in (Tag("a"), Tag("b")):
-            shop.driver.fail("put_content", NoSpace("/x"), paths.tag_current_link(NAME, path), 2)
+        await push_image(repository, tags=["b"])
+        shop.driver.fail("put_content", NoSpace("/x"), paths.tag_current_link(NAME, Tag("b")))
+        shop.driver.fail("delete", StorageFailure("/x", "why"), paths.tag(NAME, Tag("a")))
         with pytest.raises(StorageFull):
             await push(repository, index(), ["a", "b"])
         assert len(logged_failures) == 1

@@ -21,12 +21,14 @@ from zope.interface import implementer
 from txregistry.deferreds import deferred
 from txregistry.errors import DriverError, InvalidOffset, InvalidPath, WriterClosed
 from txregistry.interfaces import (
+    Change,
     FileInfo,
     IFileReader,
     IFileWriter,
     IMetrics,
     IStorageDriver,
     LocalFile,
+    Move,
     Walk,
 )
 
@@ -45,6 +47,15 @@ def check_path(path: str) -> str:
     if _PATH.fullmatch(path) is None:
         raise InvalidPath(path)
     return path
+
+
+def check_change(change: Change) -> None:
+    """:raises InvalidPath: if a path of a change is none."""
+    if isinstance(change, Move):
+        check_path(change.source)
+        check_path(change.destination)
+    else:
+        check_path(change.path)
 
 
 def check_directory(path: str) -> str:
@@ -175,6 +186,14 @@ class CheckedDriver:
             await self._driver.delete(check_path(path), durable)
 
     @deferred
+    async def change(self, *steps: Sequence[Change]) -> None:
+        with self._doing("Change"):
+            for step in steps:
+                for change in step:
+                    check_change(change)
+            await self._driver.change(*steps)
+
+    @deferred
     async def walk(
         self, path: str, visit: Callable[[FileInfo], Walk | None], start_after: str = ""
     ) -> None:
@@ -282,8 +301,8 @@ class CheckedWriter:
         await self._next(self._writer.truncate, size)
 
     @deferred
-    async def commit(self) -> None:
-        await self._next(self._commit)
+    async def commit(self, durable: bool = True) -> None:
+        await self._next(self._commit, durable)
 
     @deferred
     async def cancel(self) -> None:
@@ -304,9 +323,9 @@ class CheckedWriter:
             with named(self._driver):
                 return await operation(*args, **kwargs)
 
-    async def _commit(self) -> None:
+    async def _commit(self, durable: bool) -> None:
         """When it fails, the writer is as it was: it can be cancelled, or closed."""
-        await self._writer.commit()
+        await self._writer.commit(durable)
         self._state = "committed"
 
     async def _end(self, operation: Callable[[], Awaitable[None]], state: str) -> None:

@@ -17,10 +17,12 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from txregistry.deferreds import deferred
+from txregistry.drivers.changes import one_by_one
 from txregistry.drivers.children import children, children_of
 from txregistry.drivers.walk import walk
 from txregistry.errors import PathBusy, PathNotFound, StorageFailure
 from txregistry.interfaces import (
+    Change,
     FileInfo,
     IFileReader,
     IFileWriter,
@@ -136,6 +138,9 @@ class MemoryDriver:
         except PathNotFound:
             if not unfinished:
                 raise
+
+    def change(self, *steps: Sequence[Change]) -> Deferred[None]:
+        return one_by_one(self, steps)
 
     def walk(
         self, path: str, visit: Callable[[FileInfo], Walk | None], start_after: str = ""
@@ -272,7 +277,7 @@ class MemoryWriter:
             self._driver.check(self._path, self._content)
 
     @deferred
-    async def commit(self) -> None:
+    async def commit(self, durable: bool = True) -> None:
         self._driver.commit(self._path, self._content)
         self._committed = True
 

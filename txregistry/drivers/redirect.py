@@ -5,7 +5,7 @@ nginx or a cache that has the storage tree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from txregistry.drivers.wrapper import DriverWrapper
 from txregistry.errors import ConfigurationError, Problem
-from txregistry.interfaces import IStorageDriver, IStorageMiddlewareFactory
+from txregistry.interfaces import Change, IStorageDriver, IStorageMiddlewareFactory
 
 
 class RedirectDriver(DriverWrapper):
@@ -29,6 +29,9 @@ class RedirectDriver(DriverWrapper):
     def __init__(self, driver: IStorageDriver, base_url: str) -> None:
         super().__init__(driver)
         self._base_url = base_url
+
+    def change(self, *steps: Sequence[Change]) -> Deferred[None]:
+        return self.driver.change(*steps)
 
     def redirect_url(self, method: str, path: str) -> Deferred[str | None]:
         return succeed(self._base_url + path)

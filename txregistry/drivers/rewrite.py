@@ -5,17 +5,18 @@ host name.  A driver that gives out none is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from twisted.internet.defer import Deferred
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from txregistry.deferreds import deferred
 from txregistry.drivers.wrapper import DriverWrapper
 from txregistry.errors import ConfigurationError, Problem
-from txregistry.interfaces import IStorageDriver, IStorageMiddlewareFactory
+from txregistry.interfaces import Change, IStorageDriver, IStorageMiddlewareFactory
 
 
 class RewriteDriver(DriverWrapper):
@@ -39,6 +40,9 @@ class RewriteDriver(DriverWrapper):
         self._scheme = scheme
         self._host = host
         self._trim_path_prefix = trim_path_prefix
+
+    def change(self, *steps: Sequence[Change]) -> Deferred[None]:
+        return self.driver.change(*steps)
 
     @deferred
     async def redirect_url(self, method: str, path: str) -> str | None:

@@ -9,11 +9,12 @@ from zope.interface import implementer
 
 from txregistry.deferreds import deferred, shielded
 from txregistry.errors import BlobUnknown, PathNotFound
-from txregistry.interfaces import IBlobContent, IBlobs, Stored
+from txregistry.interfaces import Discard, IBlobContent, IBlobs, Stored
 from txregistry.model.descriptor import OCTET_STREAM, Descriptor
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
 from txregistry.storage import paths
+from txregistry.storage.links import link
 from txregistry.storage.parts import Parts
 from txregistry.storage.waiting import telling_full
 
@@ -45,7 +46,7 @@ class Blobs:
     async def mount(self, digest: Digest, source: RepositoryName) -> Descriptor:
         target, size = await self._find(source, digest)
         with telling_full():
-            await shielded(self.link(digest, target))
+            await shielded(self._link(digest, target))
         return Descriptor(OCTET_STREAM, digest, size)
 
     @deferred
@@ -57,16 +58,36 @@ class Blobs:
             raise BlobUnknown(str(digest)) from None
 
     @deferred
-    async def link(self, digest: Digest, target: Digest) -> None:
+    async def add(self, digest: Digest, upload: str, size: int) -> None:
+        """
+        Make a blob of an upload, show it, and remove what is left of the upload.
+
+        :param digest: that of the upload's bytes, which has been verified.
+        :param upload: its directory.
+        :param size: of how many bytes.
+        """
+        # A link that came before its bytes could show later, by another's push, what nobody was
+        # told that this repository has.
+        then = [link(paths.layer_link(self._name, digest), digest)], [Discard(upload)]
+        if size:
+            data = f"{upload}/{paths.DATA}"
+            await self._parts.contents.adopt(digest, data, size, *then)
+        else:
+            await self._parts.contents.put(digest, b"", *then)
+        self._parts.holders.note(digest, self._name)
+
+    @deferred
+    async def _link(self, digest: Digest, target: Digest) -> None:
         """
         Show a blob from now on.
 
         :param target: the digest under which its bytes are.
         """
+        show = [link(paths.layer_link(self._name, digest), target)]
         if target != digest:
             # distribution follows a link to another digest only if that is linked as well.
-            await self._parts.links.write(paths.layer_link(self._name, target), target)
-        await self._parts.links.write(paths.layer_link(self._name, digest), target)
+            show.insert(0, link(paths.layer_link(self._name, target), target))
+        await self._parts.driver.change(show)
         self._parts.holders.note(digest, self._name)
 
     async def _find(self, name: RepositoryName, digest: Digest) -> tuple[Digest, int]:

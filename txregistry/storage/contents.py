@@ -5,6 +5,9 @@ shows what is told by links.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
@@ -12,12 +15,16 @@ from zope.interface import implementer
 from txregistry.deferreds import deferred
 from txregistry.errors import BlobUnknown, ContentDamaged, PathNotFound
 from txregistry.interfaces import (
+    Change,
     IBlobContent,
     IContents,
     IFileReader,
     ILocks,
     IStorageDriver,
     LocalFile,
+    Move,
+    Put,
+    Settle,
     Stored,
 )
 from txregistry.model.descriptor import Descriptor
@@ -97,36 +104,35 @@ class Contents:
         return content
 
     @deferred
-    async def put(self, digest: Digest, content: bytes) -> None:
+    async def put(self, digest: Digest, content: bytes, *then: Sequence[Change]) -> None:
         """
         Add a small one.
 
         :param digest: that of ``content``.
+        :param then: steps to go on with when it is there.
         """
         path = paths.blob(digest)
         async with holding(self._locks, content_key(digest)):
-            try:
+            add: Change = Put(path, content)
+            with suppress(PathNotFound):
                 if await self._driver.get_content(path) == content:
-                    await self._driver.settle(path)
-                    return
-            except PathNotFound:
-                pass
-            await self._driver.put_content(path, content)
+                    add = Settle(path)
+            await self._driver.change([add], *then)
 
     @deferred
-    async def adopt(self, digest: Digest, path: str, size: int) -> None:
+    async def adopt(self, digest: Digest, path: str, size: int, *then: Sequence[Change]) -> None:
         """
         Add what lies elsewhere in the tree.  If it is there already, the other is left where it
         is.
 
         :param digest: that of the file at ``path``, which has been verified.
         :param size: its size in bytes.
+        :param then: steps to go on with when it is there.
         """
+        blob = paths.blob(digest)
         async with holding(self._locks, content_key(digest)):
-            try:
+            add: Change = Move(path, blob)
+            with suppress(PathNotFound):
                 if await self.size(digest) == size:
-                    await self._driver.settle(paths.blob(digest))
-                    return
-            except PathNotFound:
-                pass
-            await self._driver.move(path, paths.blob(digest))
+                    add = Settle(blob)
+            await self._driver.change([add], *then)

@@ -8,8 +8,13 @@ from attrs import frozen
 
 from txregistry.deferreds import deferred
 from txregistry.errors import CorruptLink, DigestInvalid, PathNotFound
-from txregistry.interfaces import IStorageDriver
+from txregistry.interfaces import Change, IStorageDriver, Put
 from txregistry.model.digest import Digest
+
+
+def link(path: str, target: Digest) -> Change:
+    """:return: the change that writes a link."""
+    return Put(path, str(target).encode("ascii"))
 
 
 @frozen

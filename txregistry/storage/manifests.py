@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -22,7 +21,7 @@ from txregistry.errors import (
     ManifestUnknown,
     PreconditionFailed,
 )
-from txregistry.interfaces import IBlobContent, IManifests, StoredManifest, TagCondition
+from txregistry.interfaces import Change, IBlobContent, IManifests, StoredManifest, TagCondition
 from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import Digest
 from txregistry.model.manifest import Manifest
@@ -134,19 +133,22 @@ class Manifests:
             if condition is not None:
                 for tag in tags:
                     await self._check_condition(tag, condition)
-            await self._parts.contents.put(digest, payload)
-            await all_of(
-                self._revisions.add(digest),
-                *(self._tags.remember(tag, digest) for tag in tags),
-                *self._note_referrer(manifest, digest),
-            )
-            await self._set_tags(tags, digest)
+            former = [await self._tags.find(tag) for tag in tags]
+            try:
+                await self._parts.contents.put(digest, payload, *self._show(manifest, digest, tags))
+            except Exception:
+                await all_of(*map(self._restore, tags, former))
+                raise
         self._parts.facts.put(digest, facts_of(manifest, len(payload)))
 
-    def _note_referrer(self, manifest: Manifest, digest: Digest) -> list[Deferred[None]]:
-        if manifest.subject is None:
-            return []
-        return [self._referrers.add(manifest.subject.digest, digest)]
+    def _show(
+        self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
+    ) -> tuple[Sequence[Change], Sequence[Change]]:
+        """:return: what makes a manifest visible whose bytes are there, in two steps."""
+        links = [self._revisions.link(digest), *(self._tags.history(tag, digest) for tag in tags)]
+        if manifest.subject is not None:
+            links.append(self._referrers.link(manifest.subject.digest, digest))
+        return links, [self._tags.current(tag, digest) for tag in tags]
 
     async def _check_condition(self, tag: Tag, condition: TagCondition) -> None:
         """RFC 9110 §13.1.1 and §13.1.2."""
@@ -162,19 +164,12 @@ class Manifests:
         ):
             raise PreconditionFailed({"tag": tag, "digest": current or None})
 
-    async def _set_tags(self, tags: Sequence[Tag], digest: Digest) -> None:
-        """Set all tags; if one can't be set, let all be what they were."""
-        former = [await self._tags.find(tag) for tag in tags]
-        try:
-            await all_of(*(self._tags.set(tag, digest) for tag in tags))
-        except Exception:
-            await all_of(*map(self._restore, tags, former))
-            raise
-
     @deferred
     async def _restore(self, tag: Tag, before: Digest | None) -> None:
+        """Let a tag be what it was: all of a push's tags are set, or none."""
         try:
-            await self._tags.restore(tag, before)
+            if await self._tags.find(tag) != before:
+                await self._tags.restore(tag, before)
         except DriverError:
             _log.failure("could not restore the tag {name}:{tag}", name=self._name, tag=tag)
 

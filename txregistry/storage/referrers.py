@@ -24,12 +24,13 @@ from txregistry.errors import (
     ManifestUnknown,
     PathNotFound,
 )
-from txregistry.interfaces import IReferrers, ReferrersPage
+from txregistry.interfaces import Change, IReferrers, ReferrersPage
 from txregistry.model.descriptor import ReferrerDescriptor
 from txregistry.model.digest import Digest
 from txregistry.model.manifest import stored_manifest
 from txregistry.model.name import RepositoryName, Tag
 from txregistry.storage import paths
+from txregistry.storage.links import link
 from txregistry.storage.parts import Parts
 from txregistry.storage.revisions import Revisions
 from txregistry.storage.tags import Tags
@@ -48,10 +49,9 @@ class ReferrerLinks:
     _parts: Parts
     _name: RepositoryName
 
-    @deferred
-    async def add(self, subject: Digest, digest: Digest) -> None:
-        """Note that a manifest refers to a subject."""
-        await self._parts.links.write(paths.referrer_link(self._name, subject, digest), digest)
+    def link(self, subject: Digest, digest: Digest) -> Change:
+        """:return: the change that notes that a manifest refers to a subject."""
+        return link(paths.referrer_link(self._name, subject, digest), digest)
 
     @deferred
     async def remove(self, subject: Digest, digest: Digest) -> None:

@@ -10,11 +10,12 @@ from attrs import frozen
 
 from txregistry.deferreds import deferred
 from txregistry.errors import ContentDamaged, ManifestUnknown, PathNotFound
-from txregistry.interfaces import IBlobContent, Stored, StoredManifest
+from txregistry.interfaces import Change, IBlobContent, Stored, StoredManifest
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
 from txregistry.storage import paths
 from txregistry.storage.facts import Facts, read_facts
+from txregistry.storage.links import link
 from txregistry.storage.locks import holding
 from txregistry.storage.parts import Parts
 
@@ -87,10 +88,9 @@ class Revisions:
             return False
         return True
 
-    @deferred
-    async def add(self, digest: Digest) -> None:
-        """Show a manifest from now on, whose bytes are there."""
-        await self._parts.links.write(paths.revision_link(self._name, digest), digest)
+    def link(self, digest: Digest) -> Change:
+        """:return: the change that shows a manifest from then on, whose bytes are there."""
+        return link(paths.revision_link(self._name, digest), digest)
 
     @deferred
     async def remove(self, digest: Digest) -> None:

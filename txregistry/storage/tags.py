@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Final
 
 from attrs import frozen
-from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from txregistry.deferreds import deferred, shielded
@@ -19,10 +18,11 @@ from txregistry.errors import (
     NameUnknown,
     PathNotFound,
 )
-from txregistry.interfaces import ITags, Page
+from txregistry.interfaces import Change, ITags, Page
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName, Tag, tags_among
 from txregistry.storage import paths
+from txregistry.storage.links import link
 from txregistry.storage.locks import holding, tag_key
 from txregistry.storage.parts import Parts
 from txregistry.storage.waiting import Breath, each
@@ -66,16 +66,15 @@ class Tags:
     async def delete(self, tag: Tag) -> None:
         await shielded(self._delete(tag))
 
-    # Who calls one of the next three holds the tag's key.
+    # Who uses one of the next three holds the tag's key.
 
-    def remember(self, tag: Tag, digest: Digest) -> Deferred[None]:
-        """Note what a tag is about to name."""
-        path = paths.tag_index_link(self._name, tag, digest)
-        return self._parts.links.write(path, digest)
+    def history(self, tag: Tag, digest: Digest) -> Change:
+        """:return: the change that notes what a tag is about to name."""
+        return link(paths.tag_index_link(self._name, tag, digest), digest)
 
-    def set(self, tag: Tag, digest: Digest) -> Deferred[None]:
-        """Let a tag name a manifest, which is there."""
-        return self._parts.links.write(paths.tag_current_link(self._name, tag), digest)
+    def current(self, tag: Tag, digest: Digest) -> Change:
+        """:return: the change that lets a tag name a manifest, which is there."""
+        return link(paths.tag_current_link(self._name, tag), digest)
 
     @deferred
     async def restore(self, tag: Tag, digest: Digest | None) -> None:
@@ -87,7 +86,7 @@ class Tags:
         if digest is None:
             await self._remove(tag)
         else:
-            await self.set(tag, digest)
+            await self._parts.links.write(paths.tag_current_link(self._name, tag), digest)
 
     @deferred
     async def find(self, tag: Tag) -> Digest | None:

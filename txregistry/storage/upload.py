@@ -36,7 +36,7 @@ from txregistry.storage.blobs import Blobs
 from txregistry.storage.hashstates import HashStates
 from txregistry.storage.parts import Parts
 from txregistry.storage.receiving import Receiver, hash_file
-from txregistry.storage.waiting import all_of, opened, telling_full
+from txregistry.storage.waiting import opened, telling_full
 
 _log = Logger()
 
@@ -161,13 +161,10 @@ class Upload:
     async def _commit(self, receiver: Receiver, digest: Digest) -> None:
         before, self.size = self.size, receiver.writer.size
         try:
-            await receiver.writer.commit()
+            await receiver.writer.commit(durable=False)  # it is moved in a moment
             await self._verify(receiver, digest)
             await self._states.forget(before)
-            await self._keep(digest)
-            # A link that came before its bytes could show later, by another's push, what nobody
-            # was told that this repository has.
-            await all_of(self._blobs.link(digest, digest), self._remove())
+            await self._blobs.add(digest, paths.upload(self._name, self.id), self.size)
         except DigestInvalid:
             await self._remove()
             raise
@@ -198,14 +195,6 @@ class Upload:
         if actual != digest.hex:
             reason = f"the content is {digest.algorithm}:{actual}"
             raise DigestInvalid({"digest": str(digest), "reason": reason})
-
-    @deferred
-    async def _keep(self, digest: Digest) -> None:
-        """Put the content where blobs are."""
-        if self.size:
-            await self._parts.contents.adopt(digest, self._data, self.size)
-        else:
-            await self._parts.contents.put(digest, b"")
 
     @deferred
     async def _cancel(self) -> None:

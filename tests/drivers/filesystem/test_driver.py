@@ -26,7 +26,7 @@ from txregistry.errors import (
     PathNotFound,
     StorageFailure,
 )
-from txregistry.interfaces import IStorageDriver
+from txregistry.interfaces import Discard, IStorageDriver, Move, Put, Settle
 from txregistry.testing.drivers.suite import KIB, MIB, names, noise, read, write
 
 NOBODY = 65534
@@ -219,6 +219,14 @@ class DurableTests:
         await writer.close()
         assert synced == ["/a/data"]
 
+    async def test_about_to_be_moved(self, driver: IStorageDriver, synced: list[str]) -> None:
+        """Nothing of a file that is committed only to be moved."""
+        writer = await driver.writer("/a/data")
+        await writer.write(b"x")
+        await writer.commit(durable=False)
+        await writer.close()
+        assert synced == []
+
     async def test_not_wanted(self, driver: IStorageDriver, synced: list[str]) -> None:
         """Nothing, where nobody wants it to be durable."""
         await driver.put_content("/a/file", b"x", durable=False)
@@ -234,11 +242,43 @@ class DurableTests:
         assert synced == ["/a"]
 
     async def test_move(self, driver: IStorageDriver, synced: list[str]) -> None:
-        """The new name, with the directories on the way to it, and that the old one is gone."""
+        """The file first; its new name, with the directories on the way; and that the old one is
+        gone.
+        """
         await driver.put_content("/a/file", b"x")
         synced.clear()
         await driver.move("/a/file", "/b/c/file")
-        assert set(synced) == {"/", "/b", "/b/c", "/a"}
+        assert synced[0] == "/a/file"
+        assert set(synced[1:]) == {"/", "/b", "/b/c", "/a"}
+
+    async def test_change(self, driver: IStorageDriver, synced: list[str]) -> None:
+        """All bytes at once and before any name; then the names of each step, before the next is
+        seen.
+        """
+        for path in ("/a/one", "/a/two", "/b/three", "/c/file"):
+            await driver.put_content(path, b"old")
+        writer = await driver.writer("/d/data")
+        await writer.write(b"x")
+        await writer.commit(durable=False)
+        synced.clear()
+        await driver.change(
+            [Move("/d/data", "/a/one"), Put("/a/two", b"y")],
+            [Put("/b/three", b"z")],
+            [Discard("/c")],
+        )
+        await writer.close()
+        assert sorted(synced[:3]) == ["/a/two.tmp", "/b/three.tmp", "/d/data"]
+        assert sorted(synced[3:-1]) == ["/", "/a", "/d"] or sorted(synced[3:-1]) == ["/a", "/d"]
+        assert synced[-1] == "/b"
+
+    async def test_settle(self, driver: IStorageDriver, synced: list[str]) -> None:
+        """What somebody else may not have synced is, once."""
+        await driver.put_content("/a/file", b"x", durable=False)
+        await driver.change([Settle("/a/file")])
+        assert set(synced) == {"/a/file", "/a", "/"}
+        synced.clear()
+        await driver.change([Settle("/a/file")])
+        assert synced == []
 
     async def test_delete(self, driver: IStorageDriver, synced: list[str]) -> None:
         """That the file or the directory is gone."""

@@ -15,7 +15,7 @@ import pytest
 
 from txregistry.drivers.filesystem import writeback, writing
 from txregistry.drivers.filesystem.durability import Names
-from txregistry.drivers.filesystem.writing import open_exclusively, write_all
+from txregistry.drivers.filesystem.writing import open_exclusively
 from txregistry.errors import PathBusy
 from txregistry.interfaces import IStorageDriver
 from txregistry.testing.drivers.suite import read, write
@@ -96,7 +96,7 @@ class RaceTests:
                 mine = b"%06d" % number
                 assert os.fstat(file.fileno()).st_size == 0, "somebody's bytes were in it"
                 for _ in range(5):
-                    write_all(file, mine)
+                    file.write(mine)
                 content = Path(f"{root}{path}").read_bytes()
                 if leave == "move":
                     os.rename(f"{root}{path}", f"{root}/{number}")

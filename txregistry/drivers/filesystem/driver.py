@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import partial
 from io import FileIO
 
 from twisted.internet.defer import Deferred, succeed
@@ -15,6 +13,7 @@ from zope.interface import implementer
 
 from txregistry.deferreds import InlineThreads, Threads, deferred
 from txregistry.drivers.filesystem import failures, hidden
+from txregistry.drivers.filesystem.changing import Changes
 from txregistry.drivers.filesystem.durability import Names, sync_directory
 from txregistry.drivers.filesystem.listings import REMEMBERED_BYTES, Listings
 from txregistry.drivers.filesystem.reading import (
@@ -26,22 +25,25 @@ from txregistry.drivers.filesystem.reading import (
 )
 from txregistry.drivers.filesystem.survey import LocalSurvey
 from txregistry.drivers.filesystem.threads import DriverThreads, opened
-from txregistry.drivers.filesystem.together import Calls, Syncs
-from txregistry.drivers.filesystem.writing import FileWriter, open_exclusively, write_all
+from txregistry.drivers.filesystem.together import Syncs
+from txregistry.drivers.filesystem.writing import FileWriter, open_exclusively
 from txregistry.drivers.walk import Tour
 from txregistry.errors import (
     ConfigurationError,
     NoSpace,
-    PathNotFound,
     Problem,
     StorageFailure,
 )
 from txregistry.interfaces import (
+    Change,
     FileInfo,
     IFileReader,
     IFileWriter,
     IStorageDriver,
     LocalFile,
+    Move,
+    Put,
+    Settle,
     Walk,
 )
 
@@ -79,6 +81,7 @@ class FilesystemDriver:
         self._quick: Threads = InlineThreads() if quick else threads
         self._syncs = Syncs()
         self._names = Names(self._root or "/", together=self._syncs.together)
+        self._changes = Changes(self._root, self._names)
         self._survey = LocalSurvey(self._root, threads, stale_after)
         self._listings = Listings(self._root, threads, REMEMBERED_BYTES if quick else 0)
 
@@ -109,7 +112,7 @@ class FilesystemDriver:
         return await self._threads.run(read_whole, path, local_path)
 
     def put_content(self, path: str, content: bytes, durable: bool = True) -> Deferred[None]:
-        return self._threads.run(self._put, path, content, durable)
+        return self._threads.run(self._changes.make, [[Put(path, content)]], durable)
 
     @deferred
     async def reader(self, path: str, offset: int = 0) -> IFileReader:
@@ -138,10 +141,13 @@ class FilesystemDriver:
         return self._listings.children_of(path, names)
 
     def move(self, source: str, destination: str) -> Deferred[None]:
-        return self._threads.run(self._move, source, destination)
+        return self.change([Move(source, destination)])
 
     def settle(self, path: str) -> Deferred[None]:
-        return self._threads.run(self._settle, path)
+        return self.change([Settle(path)])
+
+    def change(self, *steps: Sequence[Change]) -> Deferred[None]:
+        return self._threads.run(self._changes.make, steps)
 
     def delete(self, path: str, durable: bool = True) -> Deferred[None]:
         return self._threads.run(self._delete, path, durable)
@@ -168,50 +174,11 @@ class FilesystemDriver:
     def _open(self, path: str) -> Deferred[FileIO]:
         return opened(self._quick, open_file, path, self._local(path))
 
-    def _put(self, path: str, content: bytes, durable: bool) -> None:
-        final = self._local(path)
-        directory = os.path.dirname(final)
-        names = self._names
-
-        def replace() -> None:
-            steps = names.steps(directory) if durable else None
-            _replace(final, content, steps, self._syncs.together)
-
-        with failures.making(path):
-            names.with_directory(final, replace)
-            if durable:
-                # Others may have made the way anew meanwhile.
-                names.settle(directory, partial(sync_directory, directory))
-
     def _list(self, path: str) -> Sequence[str]:
         with failures.existing(path):
             seen, _ = hidden.visible(self._local(path))
         above = path.rstrip("/")
         return [f"{above}/{name}" for name in seen]
-
-    def _move(self, source: str, destination: str) -> None:
-        old, new = self._local(source), self._local(destination)
-
-        def rename() -> None:
-            if stat_path(source, old).is_directory:
-                raise PathNotFound(source)
-            os.rename(old, new)
-
-        with failures.making(destination):
-            self._names.with_directory(new, rename)
-            directories = dict.fromkeys((os.path.dirname(new), os.path.dirname(old)))
-            self._names.settle(
-                os.path.dirname(new), *(partial(sync_directory, each) for each in directories)
-            )
-
-    def _settle(self, path: str) -> None:
-        local_path = self._local(path)
-        with failures.existing(path):
-            if not self._names.is_settled(local_path):
-                with open_file(path, local_path) as file:
-                    self._names.settle(local_path, partial(os.fsync, file.fileno()))
-            elif not os.path.exists(local_path):
-                raise PathNotFound(path)
 
     def _delete(self, path: str, durable: bool) -> None:
         local_path = self._local(path)
@@ -230,27 +197,3 @@ class FilesystemDriver:
 
 def _size(file: FileIO) -> int:
     return os.fstat(file.fileno()).st_size
-
-
-def _replace(
-    path: str,
-    content: bytes,
-    also: Calls | None,
-    together: Callable[[Calls], None],
-) -> None:
-    """
-    Write a file whole, in place of what was there.  Its name is not durable yet.
-
-    :param also: what is to be done while its bytes are synced; ``None`` if they need not be.
-    """
-    whole = hidden.hidden_file(path)
-    try:
-        with FileIO(whole, "x") as file:
-            write_all(file, content)
-            if also is not None:
-                together([partial(os.fsync, file.fileno()), *also])
-        os.rename(whole, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(whole)
-        raise

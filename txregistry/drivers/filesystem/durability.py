@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from threading import Lock
 from typing import TypeVar
 
-from txregistry.drivers.filesystem.together import Calls, one_after_another
+from txregistry.drivers.filesystem.together import Call, Calls, one_after_another
 
 T = TypeVar("T")
 
@@ -71,17 +71,23 @@ class Names:
 
     def make_directory(self, directory: str) -> None:
         """Make a directory, and those above it.  It is not durable before it is settled."""
-        missing = []
-        while directory != self._root and not os.path.isdir(directory):
-            missing.append(directory)
-            directory = os.path.dirname(directory)
-        for name in reversed(missing):
-            # Before, for who finds the new directory at once; and after, for who is just
-            # settling the one that had this name before.
-            self.forget(name)
+        if directory == self._root:
+            return
+        # Before, for who finds the new directory at once; and after, for who is just settling
+        # the one that had this name before.
+        self.forget(directory)
+        try:
+            os.mkdir(directory)
+        except FileExistsError:
+            return
+        except FileNotFoundError:
+            above = os.path.dirname(directory)
+            if above == self._root:
+                raise
+            self.make_directory(above)
             with suppress(FileExistsError):
-                os.mkdir(name)
-            self.forget(name)
+                os.mkdir(directory)
+        self.forget(directory)
 
     def with_directory(self, path: str, operation: Callable[[], T]) -> T:
         """
@@ -106,30 +112,42 @@ class Names:
         """:return: whether a name is known to be durable."""
         return name in self._settled
 
-    def settle(self, name: str, *also: Callable[[], object]) -> None:
+    def settle(
+        self, *names: str, directories: Iterable[str] = (), also: Iterable[Call] = ()
+    ) -> None:
         """
-        Make a name and those on the way to it durable.
+        Make names and those on the way to them durable.
 
+        :param directories: are synced as well, whatever is known of the names in them.
         :param also: what is to be done at the same time.
         """
-        self._together([*self.steps(name), *also])
+        unsettled: dict[str, list[str]] = {}
+        for name in names:
+            for each in self._unsettled(name):
+                unsettled.setdefault(os.path.dirname(each), []).append(each)
+        for directory in directories:
+            unsettled.setdefault(directory, [])
+        syncs = [partial(self._settle, *each) for each in unsettled.items()]
+        self._together([*syncs, *also])
 
-    def steps(self, name: str) -> list[Callable[[], object]]:
-        """:return: what makes a name and those on the way to it durable, in whatever order."""
-        unsettled = []
+    def _unsettled(self, name: str) -> list[str]:
+        """:return: of a name and those on the way to it those that may not be durable."""
+        way = []
         while name != self._root and name not in self._settled:
-            unsettled.append(name)
+            way.append(name)
             name = os.path.dirname(name)
-        return [partial(self._settle, each) for each in reversed(unsettled)]
+        return way[::-1]
 
-    def _settle(self, name: str) -> None:
+    def _settle(self, directory: str, names: Sequence[str]) -> None:
+        """Make names in a directory durable."""
         token = object()
         with self._lock:
-            self._settling[name] = token
-        self._sync(os.path.dirname(name))
+            self._settling.update(dict.fromkeys(names, token))
+        self._sync(directory)
         with self._lock:
-            if self._settling.get(name) is token:
-                del self._settling[name]
-                self._settled.add(name)
+            for name in names:
+                if self._settling.get(name) is token:
+                    del self._settling[name]
+                    self._settled.add(name)
             if len(self._settled) > self._memory:
                 self._settled.clear()

@@ -91,7 +91,16 @@ def sweep(path: str, age: float) -> None:
 
 def remove(path: str) -> None:
     """Remove a file, or a tree as far as possible."""
-    if os.path.isdir(path):
-        shutil.rmtree(path, ignore_errors=True)
-    else:
+    try:
+        _remove_flat(path)
+    except NotADirectoryError:
         os.unlink(path)
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_flat(directory: str) -> None:
+    """Remove a directory that holds no other, as most do that are removed here."""
+    for name in os.listdir(directory):
+        os.unlink(f"{directory}/{name}")
+    os.rmdir(directory)

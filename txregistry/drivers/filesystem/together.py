@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Lock
 from typing import Final
 
-Calls = Sequence[Callable[[], object]]
+Call = Callable[[], object]
+Calls = Sequence[Call]
 
 _THREADS: Final = 64
 

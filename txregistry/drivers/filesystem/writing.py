@@ -23,13 +23,6 @@ A_LITTLE = 16 * 1024
 """How many bytes are written at once, in the reactor's thread."""
 
 
-def write_all(file: FileIO, data: bytes) -> None:
-    """Write some bytes, however few of them the system takes at once."""
-    view = memoryview(data)
-    while view:
-        view = view[file.write(view) :]
-
-
 def open_exclusively(path: str, local_path: str, names: Names, append: bool) -> FileIO:
     """
     Open a file for writing at its end that nobody else has open for it, in this process or another.
@@ -124,10 +117,12 @@ class FileWriter:
         return self._threads.run(self._truncate, size)
 
     def close(self) -> Deferred[None]:
-        return self._threads.run(self._close)
+        # If the file has been removed its space is given back by this, which takes its time.
+        threads = self._quick if self.size <= A_LITTLE else self._threads
+        return threads.run(self._close)
 
-    def commit(self) -> Deferred[None]:
-        return self._threads.run(self._commit)
+    def commit(self, durable: bool = True) -> Deferred[None]:
+        return (self._threads if durable else self._quick).run(self._commit, durable)
 
     def cancel(self) -> Deferred[None]:
         return self._threads.run(self._cancel)
@@ -154,11 +149,14 @@ class FileWriter:
             if not self._committed:
                 self._check_there()
 
-    def _commit(self) -> None:
+    def _commit(self, durable: bool) -> None:
         # The lock stays until the file is closed: whoever commits can move the file away
         # before anybody appends to it.
         with failures.making(self._path):
-            self._settle()
+            if durable:
+                sync = partial(os.fsync, self._file.fileno())
+                self._names.settle(self._local_path, also=[sync])
+            self._check_there()
         self._committed = True
 
     def _cancel(self) -> None:
@@ -166,10 +164,6 @@ class FileWriter:
             if _is_at(self._file, self._local_path):
                 os.unlink(self._local_path)
                 sync_directory(os.path.dirname(self._local_path))
-
-    def _settle(self) -> None:
-        self._names.settle(self._local_path, partial(os.fsync, self._file.fileno()))
-        self._check_there()
 
     def _check_there(self) -> None:
         if not _is_at(self._file, self._local_path):

@@ -12,6 +12,7 @@ The driver is tested behind :class:`~txregistry.drivers.base.CheckedDriver`, as 
 and must be empty at first.
 """
 
+from txregistry.testing.drivers.changes import ChangeContract
 from txregistry.testing.drivers.contents import ContentContract
 from txregistry.testing.drivers.lists import ListContract
 from txregistry.testing.drivers.streams import StreamContract
@@ -25,7 +26,13 @@ __all__ = ["DriverContract", "Sizes", "WatchedDriver", "coroutine_tests"]
 
 
 class DriverContract(
-    ContentContract, StreamContract, WriterContract, TreeContract, ListContract, WalkContract
+    ContentContract,
+    StreamContract,
+    WriterContract,
+    ChangeContract,
+    TreeContract,
+    ListContract,
+    WalkContract,
 ):
     """
     All that a storage driver must do.

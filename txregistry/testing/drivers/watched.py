@@ -205,8 +205,8 @@ class WatchedWriter:
         await self._driver.note("writer.close", self._path, self._writer.close)
 
     @deferred
-    async def commit(self) -> None:
-        await self._driver.note("writer.commit", self._path, self._writer.commit)
+    async def commit(self, durable: bool = True) -> None:
+        await self._driver.note("writer.commit", self._path, lambda: self._writer.commit(durable))
 
     @deferred
     async def cancel(self) -> None:

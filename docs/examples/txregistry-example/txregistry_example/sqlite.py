@@ -14,10 +14,12 @@ from twisted.plugin import IPlugin
 from zope.interface import implementer
 
 from txregistry.deferreds import Threads, deferred
+from txregistry.drivers.changes import one_by_one
 from txregistry.drivers.children import children, children_of
 from txregistry.drivers.walk import walk
-from txregistry.errors import ConfigurationError, PathBusy, Problem
+from txregistry.errors import ConfigurationError, PathBusy, PathNotFound, Problem
 from txregistry.interfaces import (
+    Change,
     FileInfo,
     IFileReader,
     IFileWriter,
@@ -88,10 +90,15 @@ class SqliteDriver:
 
     @deferred
     async def settle(self, path: str) -> None:
-        await self.stat(path)  # what can be seen has been committed
+        if (await self.stat(path)).is_directory:
+            raise PathNotFound(path)
+        # What can be seen has been committed.
 
     def delete(self, path: str, durable: bool = True) -> Deferred[None]:
         return self._threads.run(self._database.delete, path)
+
+    def change(self, *steps: Sequence[Change]) -> Deferred[None]:
+        return one_by_one(self, steps)
 
     def walk(
         self, path: str, visit: Callable[[FileInfo], Walk | None], start_after: str = ""
@@ -160,7 +167,7 @@ class SqliteWriter:
         return self._threads.run(self._truncate, size)
 
     @deferred
-    async def commit(self) -> None:
+    async def commit(self, durable: bool = True) -> None:
         await self._threads.run(self._database.commit, self._path, self._file, self.size)
         self._committed = True
 
