@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.images import Image
+from tests.clients.images import Image, write_layout
 from tests.clients.programs import run
 from tests.clients.test_docker import Docker, engine
 from tests.clients.wire import Wire
@@ -257,20 +257,12 @@ class ClientTests:
     The same commands of real clients, for distribution and for ours.
     """
 
-    @pytest.fixture(scope="class")
-    def docker(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker]:
-        """
-        A docker engine.
-        """
-        with engine(tmp_path_factory.mktemp("dockerd")) as running:
-            yield running
-
     @pytest.mark.timeout(180)
     @pytest.mark.parametrize("name", [*VERSIONS])
     def test_same(
         self,
         component: Callable[..., Path],
-        docker: Docker,
+        tmp_path_factory: pytest.TempPathFactory,
         make_daemon: MakeDaemon,
         make_endpoint: Callable[[], Endpoint],
         tmp_path: Path,
@@ -280,21 +272,27 @@ class ClientTests:
         docker pushes, mounts and pulls, skopeo copies: both registries tell the same.
         """
         endpoints = make_endpoint(), make_endpoint()
-        docker.make("events", {"hello": name.encode()})
+        source = write_layout(tmp_path / "layout", Image.of({"hello": b"events"}))
+        archive = f"docker-archive:{tmp_path}/archive:events:latest"
+        run("skopeo", "--insecure-policy", "copy", f"oci:{source}:latest", archive)
         (tmp_path / "tree").mkdir()
         program = component(name)
         peer = Distribution(tmp_path / "peer", program=program, root=tmp_path / "tree")
         peer.configuration["notifications"] = telling(endpoints[0], tmp_path)
         peer.configuration["notifications"].pop("outbox")
         peer.start()
+        # An engine of its own for each: it would remember manifests, and not ask for them again.
         try:
-            theirs = self.told(docker, peer, endpoints[0])
+            with engine(tmp_path_factory.mktemp("one")) as docker:
+                docker("load", "--input", tmp_path / "archive")
+                theirs = self.told(docker, peer, endpoints[0])
         finally:
             peer.stop()
         notifications = telling(endpoints[1], tmp_path, version=VERSIONS[name])
-        ours = self.told(
-            docker, make_daemon(configuration={"notifications": notifications}), endpoints[1]
-        )
+        daemon = make_daemon(configuration={"notifications": notifications})
+        with engine(tmp_path_factory.mktemp("other")) as docker:
+            docker("load", "--input", tmp_path / "archive")
+            ours = self.told(docker, daemon, endpoints[1])
         assert (Counter(ours) - Counter(theirs), Counter(theirs) - Counter(ours)) == ({}, {})
         actions = Counter(re.findall(r'"action": "(\w+)"', "".join(ours)))
         assert set(actions) == {"pull", "push", "mount"}
@@ -311,8 +309,6 @@ class ClientTests:
             docker("push", image)
         docker.forget(first, second, "events")
         docker("pull", second)
-        docker("tag", second, "events")
-        docker.forget(second)
         Image.of({"hello": b"skopeo"}).push(Wire(daemon.host), "team/oci", "1")
         skopeo = ("skopeo", "--insecure-policy")
         source = f"docker://{daemon.host}/team/oci:1"
