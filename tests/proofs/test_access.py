@@ -525,6 +525,36 @@ class AuditTests:
         assert all(line["address"] == "127.0.0.1" for line in lines)
         assert path.read_text().count("\n") >= 1
 
+    def test_tokens(self, make_daemon: MakeDaemon, tmp_path: Path) -> None:
+        """
+        It says who was given a token, and who wasn't; the keys are no secret, and no line.
+        """
+        path = tmp_path / "audit.log"
+        daemon = make_daemon(
+            configuration={
+                **passwords(tmp_path, *USERS, tokens=True),
+                "policies": POLICIES,
+                "log": {"audit": {"path": str(path)}},
+            }
+        )
+        bearer(daemon.host, "bob", "repository:a:pull").get("/v2/").expect(200)
+        bearer(daemon.host, "", "repository:a:pull")
+        wrong = person(daemon.host, "bob", "open sesam")
+        wrong.get("/auth/token?service=txregistry").expect(401)
+        known(daemon).request("OPTIONS", "/auth/token")
+        known(daemon).get("/auth/jwks").expect(200)
+        daemon.stop()
+        text = path.read_text()
+        assert "sesam" not in text
+        lines = [json.loads(line) for line in text.splitlines()]
+        told = [
+            (line["user"], line["granted"], line.get("error", ""))
+            for line in lines
+            if [each["type"] for each in line["access"]] == ["token"]
+        ]
+        assert told == [("bob", True, ""), ("", True, ""), ("", False, "UNAUTHORIZED")]
+        assert all(re.fullmatch(r"[0-9a-f-]{36}", line["request"]) for line in lines)
+
     def test_cannot_be_opened(self, make_daemon: MakeDaemon, tmp_path: Path) -> None:
         """
         Where it can't be written, the registry doesn't start.

@@ -8,7 +8,7 @@ the name of a user whose credentials were right.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -22,6 +22,9 @@ from txregistry.model.access import Access, Credentials
 
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 """Writes everything outside ASCII as an escape, and all that a terminal might obey but one."""
+
+_TOKEN: Final = ({"type": "token", "name": "", "actions": ["issue"]},)
+"""What somebody wants who asks for a token."""
 
 
 @implementer(IAccessController)
@@ -56,10 +59,20 @@ class AuditedAccess:
             )
         return asked
 
+    def token_given(self, credentials: Credentials, user: str) -> None:
+        """
+        Tell that somebody was given a token.
+
+        :param user: whose it is; ``""`` for everybody's.
+        """
+        self._tell(credentials, _TOKEN, _granted(user, ""))
+
+    def token_refused(self, credentials: Credentials, error: RegistryError) -> None:
+        """Tell that somebody was given none."""
+        self._tell(credentials, _TOKEN, _refused(error))
+
     def _granted(self, grant: Grant, credentials: Credentials, accesses: Sequence[Access]) -> Grant:
-        self._tell(
-            credentials, accesses, {"user": grant.actor, "granted": True, "rule": grant.rule}
-        )
+        self._tell(credentials, _grouped(accesses), _granted(grant.actor, grant.rule))
         return grant
 
     def _refused(
@@ -67,26 +80,36 @@ class AuditedAccess:
     ) -> Failure:
         error = failure.value
         if isinstance(error, RegistryError):
-            outcome = {
-                "user": getattr(error, "actor", ""),
-                "granted": False,
-                "rule": getattr(error, "rule", ""),
-                "error": error.code,
-            }
-            self._tell(credentials, accesses, outcome)
+            self._tell(credentials, _grouped(accesses), _refused(error))
         return failure
 
     def _tell(
-        self, credentials: Credentials, accesses: Sequence[Access], outcome: dict[str, Any]
+        self,
+        credentials: Credentials,
+        access: Sequence[Mapping[str, Any]],
+        outcome: Mapping[str, Any],
     ) -> None:
         line = {
             "time": f"{self._now():%Y-%m-%dT%H:%M:%S.%f}Z",
             "request": credentials.request_id,
             "address": credentials.address,
             **outcome,
-            "access": _grouped(accesses),
+            "access": access,
         }
         self._write(_ENCODE(line).replace("\x7f", "\\u007f"))
+
+
+def _granted(user: str, rule: str) -> dict[str, Any]:
+    return {"user": user, "granted": True, "rule": rule}
+
+
+def _refused(error: RegistryError) -> dict[str, Any]:
+    return {
+        "user": getattr(error, "actor", ""),
+        "granted": False,
+        "rule": getattr(error, "rule", ""),
+        "error": error.code,
+    }
 
 
 def _grouped(accesses: Sequence[Access]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from txregistry.auth.audit import AuditedAccess
 from txregistry.configuration import Configuration
 from txregistry.interfaces import IAccessController, IPolicy, IUsers
 from txregistry.service.attempts import build_attempts
-from txregistry.service.auditing import build_auditing
+from txregistry.service.auditing import audit_pages, build_auditing
 from txregistry.service.context import WorkerContext
 from txregistry.service.limiting import build_rates
 from txregistry.service.policies import build_policed_access, build_policy
@@ -91,4 +91,6 @@ def _wrap(
     if configuration.log.audit.path:
         auditing = build_auditing(reactor, configuration.log.audit.path)
         auditing.setServiceParent(access)
-        access.controller = AuditedAccess(access.controller, auditing.file.write)
+        access.controller = audited = AuditedAccess(access.controller, auditing.file.write)
+        if access.tokens is not None:
+            audit_pages(access.tokens, audited)
