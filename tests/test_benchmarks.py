@@ -36,6 +36,9 @@ SCALE = Scale(0.002)
 
 OURS = "txregistry-1"
 
+#: Workloads in which no client asks for anything.
+NO_REQUESTS = ("start", "idle-memory", "drain-1", "drain-100")
+
 
 @pytest.fixture(scope="module")
 def bench(component: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Bench:
@@ -76,7 +79,7 @@ class WorkloadTests:
         assert 10e6 < only.peak < 1e9
         assert 0 < only.proportional <= only.peak
         assert only.cpu >= 0
-        assert name in ("start", "idle-memory") or (only.requests > 0 and only.p99 > 0)
+        assert name in NO_REQUESTS or (only.requests > 0 and only.p99 > 0)
 
     @pytest.mark.parametrize(
         ("workload", "name"),
