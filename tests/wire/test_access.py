@@ -213,6 +213,17 @@ class RefusalTests:
         assert served.get("v2/UPPER/tags/list").is_error(400, "NAME_INVALID")
         assert table.asked == []
 
+    def test_twice(self) -> None:
+        """
+        Credentials that are there twice are nobody's.
+        """
+        table = AccessTable(rights(joe="pull:a", ann=""))
+        served = Served(controller=table)
+        for first, second in (("joe", "ann"), ("ann", "joe"), ("joe", "joe")):
+            both = (table.credentials(first), table.credentials(second))
+            assert served.get("v2/a/tags/list", *both).is_error(400, "UNSUPPORTED")
+        assert table.asked == []
+
     def test_rights_before_digest(self) -> None:
         """
         Rights are asked before anything else is looked at.

@@ -22,7 +22,7 @@ _SECRET = re.compile(
     r"secret|passw|token|credential|authorization|cookie|connectionstring|key", re.IGNORECASE
 )
 #: Sections that are only named as a secret might be.
-_NO_SECRETS = frozenset({"auth.htpasswd", "auth.token", "tokenserver"})
+_NO_SECRETS = frozenset({"auth.htpasswd", "auth.token", "tokenserver", "tokenserver.signingkey"})
 #: Mappings whose values are secrets, whatever their names are.
 _SECRETS = frozenset({"notifications.endpoints.headers"})
 #: The user in a URL, with or without a password.

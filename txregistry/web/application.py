@@ -19,6 +19,7 @@ from twisted.python.failure import Failure
 
 from txregistry.deferreds import Threads, started
 from txregistry.errors import (
+    BadRequest,
     ClientDisconnected,
     Denied,
     MethodNotAllowed,
@@ -320,8 +321,14 @@ def _peer(request: RegistryRequest) -> str:
 
 
 def _credentials(exchange: RunningExchange) -> Credentials:
-    """:return: what a request presents of itself."""
+    """
+    :return: what a request presents of itself.
+    :raises BadRequest: if it presents two things at once: who reads the first, as a proxy may, and
+        who reads the last would let in different people.
+    """
     request, outside = exchange.request, exchange.outside
+    if len(request.headers(b"authorization")) > 1:
+        raise BadRequest("Authorization is there more than once")
     secure = request.channel is not None and request.channel.secure
     certificate = b""
     # A proxy's own certificate is not that of the client behind it.
