@@ -128,14 +128,16 @@ class TooManyRequests(RegistryError):
     The requester asks too much at once.
 
     :param retry_after: seconds after which it makes sense to ask again.
+    :param actor: who it is, where that is known; the client isn't told.
     """
 
     code = "TOOMANYREQUESTS"
     message = "too many requests"
 
-    def __init__(self, detail: Any = None, retry_after: int = 5) -> None:
+    def __init__(self, detail: Any = None, retry_after: int = 5, actor: str = "") -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+        self.actor = actor
 
 
 class DigestInvalid(RegistryError):

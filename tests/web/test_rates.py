@@ -20,8 +20,9 @@ from tests.web.test_meters import Time
 from txregistry.errors import TooManyRequests, Unauthorized
 from txregistry.interfaces import Grant, IAccessController
 from txregistry.model.access import Access, Action, Credentials
+from txregistry.web.limiting import LimitedAccess
 from txregistry.web.meters import SIZE, Meters
-from txregistry.web.rates import LimitedAccess, Rate, Rates
+from txregistry.web.rates import Rate, Rates
 
 PULL = Access(Action.PULL, "a")
 HERE = "192.0.2.1"

@@ -20,7 +20,8 @@ from txregistry.service.context import WorkerContext
 from txregistry.service.limiting import build_rates
 from txregistry.service.policies import build_policed_access, build_policy
 from txregistry.service.tokens import build_token_server
-from txregistry.web.rates import LimitedAccess, Rates, limit_pages
+from txregistry.web.limiting import LimitedAccess, limit_pages
+from txregistry.web.rates import Rates
 from txregistry.web.tokens import TokenPages
 
 

@@ -25,6 +25,7 @@ from txregistry.errors import (
     MethodNotAllowed,
     RegistryError,
     RouteUnknown,
+    TooManyRequests,
     Unsupported,
 )
 from txregistry.interfaces import Exchange, IAccessController, IRegistry
@@ -283,7 +284,7 @@ class RegistryApplication:
                 _allow(self._routes[exchange.route].others(exchange.request.method)),
             )
         exchange.errors = error_entries(error)
-        if isinstance(error, Denied):
+        if isinstance(error, Denied | TooManyRequests):
             exchange.actor = exchange.actor or error.actor
         if status >= INTERNAL and not isinstance(error, RegistryError):
             self.log.failure(

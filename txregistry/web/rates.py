@@ -11,22 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from math import ceil
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import frozen
-from twisted.internet.defer import Deferred, fail
-from zope.interface import implementer
 
-from txregistry.errors import TooManyRequests
-from txregistry.interfaces import Exchange, Grant, IAccessController
-from txregistry.model.access import Access, Credentials
-from txregistry.web.call import Response
+from txregistry.interfaces import Exchange
 from txregistry.web.meters import Meters
-from txregistry.web.tokens import Page, TokenPages
-
-if TYPE_CHECKING:
-    from txregistry.web.request import RegistryRequest
 
 Network = IPv4Network | IPv6Network
 
@@ -144,64 +134,3 @@ class Rates:
         if isinstance(parsed, IPv6Address):
             return str(ip_network((parsed, SITE), strict=False))
         return address
-
-
-@implementer(IAccessController)
-@frozen
-class LimitedAccess:
-    """
-    Refuses who asks too much, before anything else is done for him.
-
-    Who presents credentials may be somebody who is exempt: so where there are such people, he is
-    refused when it is known who he is.
-
-    :param wrapped: decides about all others.
-    :param rates: what they have used.
-    """
-
-    wrapped: IAccessController
-    rates: Rates
-
-    def authorize(self, credentials: Credentials, accesses: Sequence[Access]) -> Deferred[Grant]:
-        """
-        As :class:`IAccessController` says.
-
-        :raises TooManyRequests: if there were too many from this address, or by this user.
-        """
-        if not credentials.request_id:  # it isn't a request of its own
-            return self.wrapped.authorize(credentials, accesses)
-        wait = self.rates.wait_of_address(credentials.address)
-        known = credentials.authorization or credentials.certificate
-        if wait and not (known and self.rates.exempt_users):
-            return fail(_too_many(wait))
-        asked = self.wrapped.authorize(credentials, accesses)
-        return asked.addCallback(self._admitted, credentials.address, wait)
-
-    def _admitted(self, grant: Grant, address: str, wait: float) -> Grant:
-        if grant.actor in self.rates.exempt_users:
-            if not wait:
-                self.rates.give_back(address)
-            return grant
-        wait = wait or self.rates.wait_of_user(grant.actor)
-        if wait:
-            raise _too_many(wait)
-        return grant
-
-
-def limit_pages(pages: TokenPages, rates: Rates) -> None:
-    """Let each page on which tokens are given away count for the address that asks."""
-    pages.pages = {path: _limited(page, rates) for path, page in pages.pages.items()}
-
-
-def _limited(page: Page, rates: Rates) -> Page:
-    async def answer(request: RegistryRequest, credentials: Credentials) -> tuple[Response, str]:
-        wait = rates.wait_of_address(credentials.address)
-        if wait:
-            raise _too_many(wait)
-        return await page(request, credentials)
-
-    return answer
-
-
-def _too_many(wait: float) -> TooManyRequests:
-    return TooManyRequests(retry_after=max(ceil(wait), 1))

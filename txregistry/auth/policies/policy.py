@@ -14,9 +14,9 @@ from typing import Final
 from attrs import frozen
 from zope.interface import implementer
 
-from txregistry.auth.policies.globs import Glob
+from txregistry.auth.policies.index import RuleIndex
 from txregistry.auth.policies.places import Network, Places
-from txregistry.auth.policies.rules import Rank, Rule, Rules, Whom
+from txregistry.auth.policies.rules import Rank, Rule, Rules
 from txregistry.errors import NameInvalid
 from txregistry.interfaces import IPolicy
 from txregistry.model.access import CATALOG, Access, Action, Decision, Identity
@@ -35,12 +35,6 @@ LISTS_NOT: Final = Decision(granted=False, rule="catalog")
 NO_RULE: Final = Decision(granted=False, rule="no rule")
 
 _EVERYTHING: Final = frozenset({Action.PULL, Action.PUSH, Action.DELETE})
-
-_Key = tuple[str, str]
-"""A literal prefix of names, and whom a rule names: see :func:`_keys`."""
-
-_ANYBODY: Final = "*"
-_KNOWN: Final = "+"
 
 
 @frozen
@@ -67,7 +61,7 @@ class Policy:
         self.rules = rules
         self._places = Places(_networks(rules))
         self._groups = _groups_of_users(rules)
-        self._index = _index(rules.rules)
+        self._index = RuleIndex(rules.rules)
         self._decisions: Recent[tuple[object, ...], Decision] = Recent(DECISIONS)
 
     def decide(self, identity: Identity, access: Access) -> Decision:
@@ -106,14 +100,13 @@ class Policy:
         self, identity: Identity, name: str, places: frozenset[Network]
     ) -> Iterator[Applicable]:
         user, groups = identity.user, self.groups_of(identity.user)
-        for key in _keys(name, user, groups):
-            for rule, glob, whom in self._index.get(key, ()):
-                subjects = rule.subjects
-                if subjects.certificate and not identity.by_certificate:
-                    continue
-                near = subjects.nearness(places)
-                if near is not None and glob.matches(name):
-                    yield Applicable(rule, (glob.weight, whom, subjects.certificate, near))
+        for rule, glob, whom in self._index.find(name, user, groups):
+            subjects = rule.subjects
+            if subjects.certificate and not identity.by_certificate:
+                continue
+            near = subjects.nearness(places)
+            if near is not None and glob.matches(name):
+                yield Applicable(rule, (glob.weight, whom, subjects.certificate, near))
 
     def _may_list(self, identity: Identity, places: frozenset[Network]) -> bool:
         catalog = self.rules.catalog
@@ -156,38 +149,6 @@ def decided(rules: list[Rule], action: Action) -> Decision:
     granted = wanted <= frozenset[Action]().union(*(rule.allows for rule in granting))
     told = granting if granted else rules
     return Decision(granted, ", ".join(rule.title for rule in told))
-
-
-_Entry = tuple[Rule, Glob, Whom]
-
-
-def _index(rules: Iterable[Rule]) -> dict[_Key, list[_Entry]]:
-    """:return: where a rule is found without looking at all the others."""
-    index: dict[_Key, list[_Entry]] = {}
-    for rule in rules:
-        subjects = rule.subjects
-        for glob in rule.globs:
-            named = [(f"u{user}", Whom.USER) for user in subjects.users]
-            named += [(f"g{group}", Whom.GROUP) for group in subjects.groups]
-            named += [(_KNOWN, Whom.KNOWN)] if subjects.known else []
-            named += [(_ANYBODY, Whom.ANYBODY)] if subjects.anybody else []
-            for whom, closeness in named:
-                index.setdefault((glob.prefix, whom), []).append((rule, glob, closeness))
-    return index
-
-
-def _keys(name: str, user: str, groups: frozenset[str]) -> Iterator[_Key]:
-    """:return: all keys of the index below which there may be a rule about a wish."""
-    whom = [f"u{user}", *(f"g{group}" for group in groups), _KNOWN] if user else []
-    whom.append(_ANYBODY)
-    prefixes = [name, ""]
-    position = name.find("/")
-    while position > 0:
-        prefixes.append(name[:position])
-        position = name.find("/", position + 1)
-    for prefix in prefixes:
-        for each in whom:
-            yield (prefix, each)
 
 
 def _groups_of_users(rules: Rules) -> dict[str, frozenset[str]]:
