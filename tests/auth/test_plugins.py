@@ -12,6 +12,7 @@ import pytest
 from tests.components.table import ROOT
 from tests.conftest import MakeDaemon
 from tests.daemon import Daemon, DaemonFailed
+from tests.workers.kit import eventually
 from txregistry.cli import main
 
 PLUGIN = """
@@ -93,8 +94,8 @@ class PluginTests:
         assert status(daemon, "Word now") == 401
         assert "the word is asked for no longer" not in daemon.log()
         workers = daemon.configuration["workers"]
+        eventually(lambda: daemon.log().count('"the word is asked for"') == workers)
         daemon.terminate()
-        assert daemon.log().count('"the word is asked for"') == workers
         assert daemon.log().count("the word is asked for no longer") == workers
 
     def test_mistake(self, make_daemon: MakeDaemon, environment: dict[str, str]) -> None:
