@@ -1,6 +1,7 @@
 """
-Real clients of a registry that is its own token server, with policies: everybody pulls from
-``public``, Joe pushes there and to ``private``, and nobody else may do anything.
+Real clients of a registry that is its own token server, and of one that takes the other's tokens.
+By its policies everybody pulls from ``public``, Joe pushes there and to ``private``, and that is
+all.
 """
 
 from __future__ import annotations
@@ -34,8 +35,12 @@ DENIED = re.compile(
 @attrs.frozen
 class KnownWire(Wire):
     """
-    A client that shows Joe's password unasked.
+    A client that gets a token for Joe with each request.
+
+    :param server: where tokens are to be had.
     """
+
+    server: str
 
     def request(
         self,
@@ -47,18 +52,26 @@ class KnownWire(Wire):
         """
         Send one request with it.
         """
-        shown = ("Authorization", "Basic " + b64encode(b"joe:secret").decode())
+        found = re.match(r"/v2/(.+)/(?:blobs|manifests|tags)/", target)
+        assert found is not None
+        joe = {"Authorization": "Basic " + b64encode(b"joe:secret").decode()}
+        asked = f"/auth/token?scope=repository:{found[1]}:pull,push"
+        token = Wire(self.server).get(asked, joe).expect(200).json()["token"]
         lines = headers.items() if isinstance(headers, Mapping) else headers
+        shown = ("Authorization", f"Bearer {token}")
         return super().request(method, target, body, [*lines, shown])
 
 
 @attrs.frozen
 class Registry:
     """
-    The registry of these tests.
+    A registry of these tests.
+
+    :param server: where its tokens are to be had.
     """
 
     daemon: Daemon
+    server: Daemon
 
     @property
     def address(self) -> str:
@@ -72,7 +85,7 @@ class Registry:
         """
         A client that may do everything that Joe may.
         """
-        return KnownWire(self.address)
+        return KnownWire(self.address, self.server.host)
 
     def name(self, repository: str, tag: str = "1") -> str:
         """
@@ -81,34 +94,55 @@ class Registry:
         return f"{self.address}/{repository}:{tag}"
 
 
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+def token_server(home: Path) -> Daemon:
     """
-    It, with an image in ``public/image`` and ``private/image``.
+    A registry that issues its tokens itself.
     """
-    home = tmp_path_factory.mktemp("tokens")
     (home / "htpasswd").write_bytes(b"joe:" + new_hash(b"secret", 5) + b"\n")
     rules = [
         {"repositories": "public/**", "anonymous": True, "allow": "pull"},
         {"repositories": "public/**", "users": "joe", "allow": ["pull", "push"]},
         {"repositories": "private/**", "users": "joe", "allow": ["pull", "push", "delete"]},
     ]
-    daemon = Daemon(
-        home,
+    return Daemon(
+        home / "server",
         configuration={
             "auth": {"htpasswd": {"realm": "here", "path": str(home / "htpasswd")}},
             "tokenserver": {"signingkey": str(home / "key.pem")},
             "policies": {"catalog": {"authenticated": True}, "rules": rules},
         },
-    ).start()
+    )
+
+
+def other_registry(home: Path, server: Daemon) -> Daemon:
+    """
+    A registry that takes another one's tokens, and gets the keys from there.
+    """
+    names = {"issuer": "txregistry", "service": "txregistry"}
+    where = {"realm": f"{server.url}/auth/token", "jwks": f"{server.url}/auth/jwks"}
+    return Daemon(home / "other", configuration={"auth": {"token": {**names, **where}}})
+
+
+@pytest.fixture(scope="module", params=["own tokens", "another's tokens"])
+def registry(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Registry]:
+    """
+    Both of them, each with an image in ``public/image`` and ``private/image``.
+    """
+    home = tmp_path_factory.mktemp("tokens")
+    server = token_server(home).start()
+    own = request.param == "own tokens"
+    daemon = server if own else other_registry(home, server).start()
     try:
-        made = Registry(daemon)
+        made = Registry(daemon, server)
         for repository in ("public/image", "private/image"):
             IMAGE.push(made.wire, repository, "1")
         yield made
     finally:
         daemon.stop()
-    assert not daemon.troubles(), daemon.log()
+        server.stop()
+    assert not daemon.troubles() + server.troubles(), daemon.log() + server.log()
 
 
 @pytest.fixture
@@ -237,8 +271,12 @@ def test_podman(registry: Registry, tmp_path: Path) -> None:
 @pytest.mark.component("crane")
 def test_crane(registry: Registry, layout: Path, tmp_path: Path) -> None:
     """
-    crane.
+    crane.  Of the addresses of private networks it goes to the registry's own only for a token.
     """
+    if registry.daemon is not registry.server:
+        said = run("crane", "pull", registry.name("public/image"), tmp_path / "out", fails=True)
+        assert "private or link-local address" in said
+        return
     environment = {"DOCKER_CONFIG": str(tmp_path / "config")}
 
     def crane(*words: str | Path, fails: bool = False) -> str:
