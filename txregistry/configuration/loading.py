@@ -14,7 +14,7 @@ from txregistry.configuration.caching import judge_caching
 from txregistry.configuration.document import LARGEST, Malformed, parse_document
 from txregistry.configuration.effective import effective
 from txregistry.configuration.environment import overlay
-from txregistry.configuration.policies import judge_policies
+from txregistry.configuration.policychecks import judge_policies
 from txregistry.configuration.report import Place, Report
 from txregistry.configuration.schema import Section, shape_of
 from txregistry.configuration.sections import Configuration

@@ -8,7 +8,7 @@ from attrs import frozen
 
 from txregistry.configuration.kinds import Integer, Size
 from txregistry.configuration.network import CIDR, Network
-from txregistry.configuration.policies import Several, UserName
+from txregistry.configuration.policykinds import Several, UserName
 from txregistry.configuration.schema import Checked, key, section
 
 BURST_SECONDS = 10

@@ -1,0 +1,90 @@
+"""
+What is wrong, or odd, in the section ``policies`` in the light of its other parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from txregistry.configuration.report import Place
+from txregistry.configuration.shape import nearest
+from txregistry.configuration.tree import Node, Scalar, Sequence, Table, find, is_null
+
+
+def judge_policies(tree: Table, place: Place) -> None:
+    """
+    Report a key ``policies`` with nothing behind it: that would be as if it weren't there, and
+    everybody might do everything.  Warn of what works for few clients only.
+    """
+    node = tree.entries.get("policies")
+    if node is None:
+        return
+    if is_null(node):
+        place.child("policies", node).error(
+            "says nothing: write {} if nobody may do anything, or take the key away"
+        )
+    elif find(tree, "auth.htpasswd") is not None and is_null(find(tree, "tokenserver")):
+        _judge_anonymous(node, place.child("policies", node))
+
+
+def _judge_anonymous(node: Node, place: Place) -> None:
+    """
+    Warn of the first rule for the anonymous where ``/v2/`` asks for a password: most clients ask
+    there how to log in, and if it is by a password, they do nothing without one.
+    """
+    for where, subjects in _subjects(node, place):
+        anonymous, allow = find(subjects, "anonymous"), find(subjects, "allow")
+        takes = isinstance(allow, Sequence) and not allow.items
+        if isinstance(anonymous, Scalar) and anonymous.value is True and not takes:
+            where.child("anonymous", anonymous).warning(
+                "docker and most other clients do nothing without a password where auth.htpasswd "
+                "asks for one; with a section tokenserver they can, and log in too"
+            )
+            return
+
+
+def judge_groups(node: Node, groups: Mapping[str, object], place: Place) -> None:
+    """
+    Report every group that is named and doesn't exist.
+    """
+    for where, subjects in _subjects(node, place):
+        named = find(subjects, "groups")
+        here = where.child("groups", named)
+        for each, at in _elements(named, here):
+            if isinstance(each, Scalar) and each.text not in groups:
+                at.error(f"there is no such group in policies.groups{nearest(each.text, groups)}")
+
+
+def judge_pushes(node: Node, place: Place) -> None:
+    """
+    Warn of rules that allow to push and not to pull: every push asks what is there already.
+    """
+    for where, subjects in _subjects(node, place):
+        allow = find(subjects, "allow")
+        words = [
+            each.text.lower() for each, _ in _elements(allow, where) if isinstance(each, Scalar)
+        ]
+        if "push" in words and "pull" not in words:
+            where.child("allow", allow).warning(
+                "whoever pushes must be allowed to pull too, or every push is refused"
+            )
+
+
+def _subjects(node: Node, place: Place) -> list[tuple[Place, Node]]:
+    """
+    :return: what may name groups: the catalog's section, and the rules.
+    """
+    catalog, rules = find(node, "catalog"), find(node, "rules")
+    found: list[tuple[Place, Node]] = []
+    if catalog is not None:
+        found.append((place.child("catalog", catalog), catalog))
+    if isinstance(rules, Sequence):
+        below = place.child("rules", rules)
+        found += [(below.item(index, each), each) for index, each in enumerate(rules.items)]
+    return found
+
+
+def _elements(node: Node | None, place: Place) -> list[tuple[Node, Place]]:
+    if isinstance(node, Sequence):
+        return [(each, place.item(index, each)) for index, each in enumerate(node.items)]
+    return [] if node is None or is_null(node) else [(node, place)]
