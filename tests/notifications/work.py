@@ -15,7 +15,10 @@ from tests.proofs.content import sha256
 
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
-AGENT: Final = "worker/1 <&> \u2028 (ä)".encode().decode("latin-1")
+#: What JSON has to escape in one way or another, and bytes that are no UTF-8.
+AGENT: Final = ("worker/1 <&> \u2028 (ä 🐳) \"\\\t/'".encode() + b"\xff\xc3( \xed\xa0\x80").decode(
+    "latin-1"
+)
 
 CONFIG: Final = b"{}"
 LAYER: Final = b"a layer" * 1000
