@@ -89,6 +89,12 @@ class PoliciesTests:
         assert len(examples()) == 2
         assert len(CASES) == 17
 
+    def test_nothing_odd(self) -> None:
+        """
+        Nobody who takes an example is warned of anything.
+        """
+        assert [parse(example, {}).warnings for example, _ in examples()] == [(), ()]
+
     def test_explained(self, tmp_path: Path) -> None:
         """
         The command prints what the page shows.

@@ -204,7 +204,6 @@ class MistakeTests:
         (told,) = complaints(RULE.format(rule))
         assert told.startswith("config.yml:6: policies.rules[0].allow: whoever pushes must")
 
-
     def test_anonymous_with_passwords(self, complaints: Complaints) -> None:
         """
         Where clients are asked for a password first, what is for the anonymous is warned of, once.
@@ -217,6 +216,17 @@ class MistakeTests:
         assert complaints(auth + policies.replace("anonymous", "authenticated")) == []
         assert complaints(auth + policies.replace("allow: pull", "allow: []")) == []
         assert complaints(policies) == []
+
+    def test_addresses_that_anybody_may_claim(self, complaints: Complaints) -> None:
+        """
+        Addresses in rules are warned of, once, where everybody in private networks is believed.
+        """
+        rule = "{repositories: a, anonymous: true, allow: pull, addresses: 10.0.0.0/8}"
+        policies = f"policies: {{rules: [{rule}, {rule}]}}\n"
+        (told,) = complaints(policies)
+        assert told.startswith("config.yml:3: policies.rules[0].addresses: whoever is in a private")
+        assert complaints(policies + "http: {trustedproxies: []}") == []
+        assert complaints(policies.replace("10.0.0.0/8", "[]")) == []
 
 
 class RateLimitTests:

@@ -23,8 +23,12 @@ def judge_policies(tree: Table, place: Place) -> None:
         place.child("policies", node).error(
             "says nothing: write {} if nobody may do anything, or take the key away"
         )
-    elif find(tree, "auth.htpasswd") is not None and is_null(find(tree, "tokenserver")):
-        _judge_anonymous(node, place.child("policies", node))
+        return
+    here = place.child("policies", node)
+    if find(tree, "auth.htpasswd") is not None and is_null(find(tree, "tokenserver")):
+        _judge_anonymous(node, here)
+    if is_null(find(tree, "http.trustedproxies")):
+        _judge_addresses(node, here)
 
 
 def _judge_anonymous(node: Node, place: Place) -> None:
@@ -39,6 +43,21 @@ def _judge_anonymous(node: Node, place: Place) -> None:
             where.child("anonymous", anonymous).warning(
                 "docker and most other clients do nothing without a password where auth.htpasswd "
                 "asks for one; with a section tokenserver they can, and log in too"
+            )
+            return
+
+
+def _judge_addresses(node: Node, place: Place) -> None:
+    """
+    Warn of the first rule that goes by addresses where nobody has said which proxies there are: by
+    default those of all private networks are believed, and so is everybody there.
+    """
+    for where, subjects in _subjects(node, place):
+        addresses = find(subjects, "addresses")
+        if addresses is not None and _elements(addresses, where):
+            where.child("addresses", addresses).warning(
+                "whoever is in a private network can say that he is somewhere else: name the "
+                "proxies that there are in http.trustedproxies, or [] if there are none"
             )
             return
 
