@@ -30,7 +30,7 @@ GUESSERS = 8
 EACH = 25
 #: What remembered outcomes, and counted failures, may take.
 LIMIT = 24 * MIB
-PATIENCE = 1.0
+PATIENCE = 2.0
 
 
 class Guessing:
@@ -102,3 +102,25 @@ def _time(daemon: Daemon, credentials: str, source: str) -> float:
 
 def _ms(seconds: float) -> str:
     return f"{seconds * 1000:.0f}"
+
+
+def test_times(tmp_path: Path, make_daemon: MakeDaemon, scale: Scale, figure: Figure) -> None:
+    """
+    How long a wrong password takes tells nobody whether there is such a user, be his hash of the
+    highest cost in the file or of a lower one.
+    """
+    path = tmp_path / "htpasswd"
+    path.write_bytes(line("high", "secret", 6) + line("low", "secret", 4))
+    daemon = make_daemon(configuration={**auth(path), "log": {"level": "error"}, "workers": 1})
+    times: dict[str, list[float]] = {"high": [], "low": [], "nobody": []}
+    for number in range(scale(200, 1000)):
+        for place, (user, found) in enumerate(times.items()):
+            # From another address each time, which has nothing to wait for.
+            source = f"127.{place + 1}.{number // 250}.{1 + number % 250}"
+            began = time.monotonic()
+            assert ask(daemon, f"{user}:{number}", source=source).status == 401
+            found.append(time.monotonic() - began)
+    medians = {user: statistics.median(found) for user, found in times.items()}
+    figure("medians (ms)", {user: f"{median * 1000:.2f}" for user, median in medians.items()})
+    least, most = min(medians.values()), max(medians.values())
+    assert most - least < max(0.001, 0.1 * least)
