@@ -20,11 +20,12 @@
 
 #include "load.h"
 
-enum { READ_SIZE = 256 * 1024, HEAD_SIZE = 2 * 1024, TICK_MS = 1, SLICES = 24, DROP_SIZE = 1 << 30 };
+enum { READ_SIZE = 256 * 1024, HEAD_SIZE = 2 * 1024, TICK_MS = 1, SLICES = 24, DROP_SIZE = 1 << 30, LOW_WATER = 512 * 1024 };
 
 struct connection {
     int fd;
     uint32_t waits_for;         /* the events that epoll is asked for */
+    int low_water;              /* bytes that must have come before it is told */
     const struct job *job;
     size_t at;                  /* which request of the job */
     const char *head;
@@ -96,6 +97,7 @@ static void open_connection(struct connection *connection)
         fail("connect: %s", strerror(errno));
     fcntl(fd, F_SETFL, O_NONBLOCK);
     connection->fd = fd;
+    connection->low_water = 1;
     connection->waits_for = EPOLLIN;
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
     if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0)
@@ -332,6 +334,19 @@ static void pause_reading(struct connection *connection, size_t received)
     wait_for(connection, 0);
 }
 
+/* Who drops much isn't woken for little: the wakening of each 64 KiB would be at the server's cost. */
+static void set_low_water(struct connection *connection)
+{
+    const struct response *response = &connection->response;
+    int wanted = response->state != IN_BODY ? 1 : LOW_WATER;
+    if (wanted == LOW_WATER && response->rest < LOW_WATER)
+        wanted = (int)response->rest; /* more will not come */
+    if (!options.drops || wanted == connection->low_water)
+        return;
+    connection->low_water = wanted;
+    setsockopt(connection->fd, SOL_SOCKET, SO_RCVLOWAT, &wanted, sizeof wanted);
+}
+
 static void receive(struct connection *connection)
 {
     const struct request *request = current(connection);
@@ -354,6 +369,7 @@ static void receive(struct connection *connection)
              some ? strerror(errno) : "the connection was closed before the answer's end");
     if (!take(&connection->response, scratch, (size_t)some, request->is_head))
         fail("%s %s: an answer that is none: %.80s", request->method, request->target, scratch);
+    set_low_water(connection);
     if (connection->response.state != COMPLETE && options.rate > 0)
         pause_reading(connection, (size_t)some);
     else if (connection->response.state == COMPLETE)
