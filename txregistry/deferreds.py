@@ -18,7 +18,6 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -158,6 +157,14 @@ class IReactorThreads(Protocol):
     ) -> None: ...
 
 
+class ICallsInThread(Protocol):
+    """
+    What is needed of a pool of threads.
+    """
+
+    def callInThread(self, func: Callable[..., object], /) -> None: ...
+
+
 class Threads:
     """
     Runs calls in a pool of threads.
@@ -166,7 +173,7 @@ class Threads:
     :param pool: the threads; whoever made it starts and stops it.
     """
 
-    def __init__(self, reactor: IReactorThreads, pool: ThreadPool) -> None:
+    def __init__(self, reactor: IReactorThreads, pool: ICallsInThread) -> None:
         self._reactor = reactor
         self._pool = pool
 

@@ -173,24 +173,14 @@ class Discarding(Changing):
         self._local_path = local_path
 
     def show(self) -> None:
+        remains = hidden.hidden_directory(self._local_path)
         try:
-            remove(self._local_path)
+            os.rename(self._local_path, remains)
+            hidden.remove(remains)
         except FileNotFoundError:
             pass
         except OSError:
             _log.failure("{path}: could not be removed", path=self.path)
-
-
-def remove(local_path: str) -> None:
-    """
-    Remove a file, or a directory with all that is in it, so that nobody sees a part of it.
-    """
-    try:
-        os.unlink(local_path)
-    except IsADirectoryError:
-        remains = hidden.hidden_directory(local_path)
-        os.rename(local_path, remains)
-        hidden.remove(remains)
 
 
 def _opened(path: str, local_path: str) -> int:

@@ -95,12 +95,18 @@ class Names:
 
         :param operation: raises :class:`FileNotFoundError` if there is no such directory.
         """
+        directory = os.path.dirname(path)
+        if not self.is_settled(directory):  # mostly it isn't there
+            self._make_if_possible(directory)
         for _ in range(_ATTEMPTS):
             with suppress(FileNotFoundError):
                 return operation()
-            with suppress(FileNotFoundError):
-                self.make_directory(os.path.dirname(path))
+            self._make_if_possible(directory)
         return operation()
+
+    def _make_if_possible(self, directory: str) -> None:
+        with suppress(FileNotFoundError):
+            self.make_directory(directory)
 
     def forget(self, name: str) -> None:
         """A name is about to come into being, or just did: what is known of it is old."""

@@ -12,12 +12,13 @@ only files are hidden by their end alone, as distribution names its temporary fi
 from __future__ import annotations
 
 import os
+import random
 import re
 import shutil
 import time
 from contextlib import suppress
 from itertools import zip_longest
-from uuid import uuid4
+from uuid import UUID
 
 _HIDDEN = re.compile(r"(?P<file>.*)\.[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.tmp")
 _PATH = re.compile(r"[A-Za-z0-9._-]+")
@@ -29,12 +30,17 @@ PIECE = 4096
 
 def hidden_file(path: str) -> str:
     """:return: a name for a file beside the one that it is going to be."""
-    return f"{path}.{uuid4()}.tmp"
+    return f"{path}.{_uuid()}.tmp"
 
 
 def hidden_directory(path: str) -> str:
     """:return: a name for a directory that was at this path."""
-    return f"{os.path.dirname(path)}/.{uuid4()}.tmp"
+    return f"{os.path.dirname(path)}/.{_uuid()}.tmp"
+
+
+def _uuid() -> UUID:
+    """:return: a random one, without asking the kernel: it need not be hard to guess."""
+    return UUID(int=random.getrandbits(128), version=4)
 
 
 def visible(directory: str) -> tuple[list[str], list[str]]:

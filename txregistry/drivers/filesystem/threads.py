@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from io import FileIO
+from queue import SimpleQueue
 from threading import Thread
 from typing import Any, ParamSpec, TypeVar
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.python.threadpool import ThreadPool
 
 from txregistry.deferreds import IReactorThreads, Threads, deferred
 
@@ -35,20 +35,49 @@ async def opened(
     return files[0]
 
 
-class _DaemonThread(Thread):
+class _Pool:
     """
-    A thread that doesn't keep the process alive.
+    Threads that take calls from a queue.  Twisted's own pool does more for each call than some of
+    our calls do.
 
-    A process that ends without stopping its driver would wait for threads that wait for work.  If
-    one is at work, what it does is cut off as by a power cut: drivers are made for that.
+    They don't keep the process alive: one that ends without stopping its driver would wait for
+    threads that wait for work.  If one is at work, what it does is cut off as by a power cut:
+    drivers are made for that.
+
+    :param maximum: the most threads.
+    :param name: for the threads' names.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, daemon=True, **kwargs)
+    def __init__(self, maximum: int, name: str) -> None:
+        self._maximum = maximum
+        self._name = name
+        self._calls: SimpleQueue[Callable[..., object] | None] = SimpleQueue()
+        self._threads: list[Thread] = []
 
+    def grow(self, wanted: int) -> None:
+        """Have so many threads, if that isn't more than the most."""
+        while len(self._threads) < min(wanted, self._maximum):
+            name = f"{self._name}-{len(self._threads)}"
+            thread = Thread(target=self._work, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
-class _Pool(ThreadPool):
-    threadFactory = _DaemonThread  # noqa: N815 - ThreadPool's name
+    def callInThread(self, func: Callable[..., object], /) -> None:
+        """Let a thread make a call, which fails never."""
+        self._calls.put(func)
+
+    def stop(self) -> None:
+        """End the threads, which wait for nothing any more."""
+        threads, self._threads = self._threads, []
+        for _ in threads:
+            self._calls.put(None)
+        for thread in threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+            del call  # and with it what it worked on
 
 
 class DriverThreads(Threads):
@@ -62,7 +91,7 @@ class DriverThreads(Threads):
     """
 
     def __init__(self, reactor: IReactorThreads, maximum: int, name: str) -> None:
-        self._own_pool = _Pool(0, maximum, name)
+        self._own_pool = _Pool(maximum, name)
         self._running = 0
         self._idle: Deferred[None] | None = None
         self._stopped = False
@@ -72,9 +101,8 @@ class DriverThreads(Threads):
         if self._stopped:
             # The pool would drop the call and say nothing.
             raise RuntimeError("the driver is closed")
-        if not self._own_pool.started:
-            self._own_pool.start()
         self._running += 1
+        self._own_pool.grow(self._running)
         return super().run(function, *args, **kwargs).addBoth(self._done)
 
     @deferred
@@ -84,8 +112,7 @@ class DriverThreads(Threads):
         if self._running:
             self._idle = Deferred()
             await self._idle
-        if self._own_pool.started:
-            self._own_pool.stop()
+        self._own_pool.stop()
 
     def _done(self, outcome: Any) -> Any:
         self._running -= 1

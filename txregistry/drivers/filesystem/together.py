@@ -1,21 +1,29 @@
 """
 Several syncs at once.
 
-A sync waits for the disk to say that it has written, about 2 ms on a good one, and that takes no
-longer when others wait too.  So what an operation has to sync, it syncs side by side.
+A sync waits for the disk to say that it has written, often some milliseconds, and that takes no
+longer when others wait too.  So what an operation has to sync, it syncs side by side; unless the
+disk answers sooner than other threads could be asked.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from threading import Lock
+from time import perf_counter
 from typing import Final
 
 Call = Callable[[], object]
 Calls = Sequence[Call]
 
 _THREADS: Final = 64
+
+QUICK: Final = 0.0005
+"""Seconds that a sync takes on a disk so quick that to ask other threads costs more."""
+
+_REMEMBERED: Final = 16
 
 
 def one_after_another(calls: Calls) -> None:
@@ -27,28 +35,46 @@ def one_after_another(calls: Calls) -> None:
 class Syncs:
     """
     Threads that only wait for disks.  There are none before the first is needed.
+
+    :param timer: seconds since any moment.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timer: Callable[[], float] = perf_counter) -> None:
+        self._timer = timer
         self._lock = Lock()
         self._threads: ThreadPoolExecutor | None = None
+        self._seconds: deque[float] = deque([0.0], _REMEMBERED)
 
     def together(self, calls: Calls) -> None:
         """
-        Make some calls at once, and wait for the end of all.
+        Make some calls, at once if the disk is slow, and wait for the end of all.
 
         :raises Exception: what one of them raised, if any.
         """
-        if len(calls) <= 1:
-            one_after_another(calls)
+        if len(calls) <= 1 or self.is_quick():
+            for call in calls:
+                self._timed(call)
             return
         others = [self._pool().submit(call) for call in calls[1:]]
         try:
-            calls[0]()
+            self._timed(calls[0])
         finally:
             wait(others)
         for other in others:
             other.result()
+
+    def is_quick(self) -> bool:
+        """
+        :return: whether the disk is.  What counts is the quickest quarter of the latest calls: the
+            others may have waited for something else, such as a processor.
+        """
+        seconds = sorted(self._seconds.copy())
+        return seconds[len(seconds) // 4] < QUICK
+
+    def _timed(self, call: Call) -> None:
+        began = self._timer()
+        call()
+        self._seconds.append(self._timer() - began)
 
     def close(self) -> None:
         """Let the threads end, which wait for nothing any more."""
