@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.request import urlopen
 
 import pytest
 
@@ -333,3 +334,54 @@ class OutboxTests:
         assert push(daemon.port, "a/b", "later")
         listener.wait_for(lambda it: "later" in tags(it))
         assert "t0" not in tags(listener)
+
+    def test_elsewhere(self, make_daemon: MakeDaemon, listener: Listener) -> None:
+        """
+        Another outbox may be named.
+        """
+        daemon = make_daemon(start=False)
+        path = daemon.directory / "elsewhere"
+        daemon.configuration.update(telling(listener, outbox={"path": str(path)}))
+        daemon.start()
+        assert push(daemon.port, "a/b", "one")
+        listener.wait_for(lambda it: tags(it) == ["one"])
+        assert (path / "events.db").exists()
+        assert not outbox_of(daemon).exists()
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_pulls(self, make_daemon: MakeDaemon, listener: Listener, workers: int) -> None:
+        """
+        Pulls are told of too, and those that went before a push before it.
+        """
+        daemon = make_daemon(configuration={**telling(listener), "workers": workers})
+        assert push(daemon.port, "a/b", "one")
+        for _ in range(5):
+            with urlopen(f"{daemon.url}/v2/a/b/manifests/one", timeout=10) as answer:
+                assert answer.status == 200
+        listener.wait_for(lambda it: len(it.accepted) == 6)
+        assert [each["action"] for each in listener.accepted] == ["push", *["pull"] * 5]
+
+    def test_end_delivers(self, make_daemon: MakeDaemon, listener: Listener) -> None:
+        """
+        What was done right before the end is delivered before it, if the listener takes it.
+        """
+        daemon = make_daemon(configuration={**telling(listener), "workers": 1})
+        for number in range(50):
+            assert push(daemon.port, "a/b", f"t{number}")
+        daemon.terminate()
+        assert tags(listener) == [f"t{number}" for number in range(50)]
+
+    def test_end_is_bounded(self, make_daemon: MakeDaemon, listener: Listener) -> None:
+        """
+        A listener that hangs doesn't keep the registry from ending, and gets it all afterwards.
+        """
+        listener.answer = hang
+        daemon = make_daemon(configuration=telling(listener, timeout="1h", batch=1))
+        assert push(daemon.port, "a/b", "one")
+        listener.wait_for(lambda it: it.refused == 1)
+        began = time.monotonic()
+        daemon.terminate()
+        assert time.monotonic() - began < 15
+        listener.answer = take
+        daemon.start()
+        listener.wait_for(lambda it: tags(it) == ["one"])

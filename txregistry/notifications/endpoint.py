@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
@@ -36,7 +36,7 @@ class Manner:
 
     format: Format
     batch: int = 1
-    secret: bytes = b""
+    secret: bytes = field(default=b"", repr=False)
     backoff: Backoff
 
 

@@ -53,6 +53,9 @@ MEMORY_BYTES: Final = 16 * 1024 * 1024
 OWNER_SECONDS: Final = 3.0
 """How long it is waited for another registry to end, which has the outbox and may be ending."""
 
+PROXIES: Final = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
+"""What names a proxy that distribution would go through."""
+
 STATE_DIRECTORY: Final = "/var/lib/txregistry"
 
 
@@ -273,6 +276,11 @@ def build_notifying(
     """
     if not configuration.notifications.enabled:
         return None
+    if part.delivers and any(environ.get(name) for name in PROXIES):
+        Notifying.log.warn(
+            "endpoints of notifications are connected to without the proxy that the environment "
+            "names"
+        )
     place = outbox_place(configuration, environ)
     return Notifying(reactor, configuration, part, place, metrics)
 
