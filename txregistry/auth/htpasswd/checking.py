@@ -7,16 +7,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import blake2b
 
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure
-
 from txregistry.auth.basic import BasicCredentials
 from txregistry.auth.htpasswd.entries import Entries
 from txregistry.auth.htpasswd.hashes import is_right
+from txregistry.auth.htpasswd.once import Once
 from txregistry.auth.htpasswd.outcomes import Outcomes
 from txregistry.auth.htpasswd.turns import Turns
 from txregistry.auth.htpasswd.watching import WatchedFile
-from txregistry.deferreds import Threads, deferred, started
+from txregistry.deferreds import Threads, deferred
 from txregistry.errors import Unavailable
 from txregistry.interfaces import IAttempts
 
@@ -45,59 +43,41 @@ class Passwords:
         self._turns = Turns(at_once)
         self._attempts = attempts
         self._outcomes = Outcomes(seconds)
-        self._running: dict[bytes, _Check] = {}
-        self._settled: list[Deferred[None]] = []
+        self._trying: Once[float] = Once()
+        self._checking: Once[bool] = Once()
 
     def prepare(self) -> None:
         """Look at the file before anybody asks."""
         self._file.look().addErrback(lambda failure: failure.trap(Unavailable))
 
-    def settled(self) -> Deferred[None]:
-        """:return: fires when nothing is being checked."""
-        settled: Deferred[None] = Deferred()
-        self._settled.append(settled)
-        self._tell_settled()
-        return settled
+    @deferred
+    async def settled(self) -> None:
+        """Wait until nothing is being checked."""
+        await self._trying.settled()
+        await self._checking.settled()
 
     @property
     def fresh(self) -> Entries | None:
         """What was in the file a moment ago; ``None`` if it has to be looked at."""
         return self._file.fresh
 
-    def known_until(self, credentials: BasicCredentials) -> float:
-        """
-        :return: until when it is known, without any waiting, that a password is right; 0 where it
-            isn't.
-        """
-        entries = self._file.fresh
-        if entries is None:
-            return 0.0
-        hash_ = entries.hashes.get(credentials.user)
-        if hash_ is None:
-            return 0.0
-        return self._outcomes.right_until(self._outcomes.key(credentials, hash_))
-
     @deferred
-    async def are_right(self, credentials: BasicCredentials, address: str) -> bool:
+    async def check(self, credentials: BasicCredentials, address: str) -> tuple[Entries, float]:
         """
+        Find out whether a password is right.
+
         :param address: the client's.
-        :return: fires with whether a password is right.
+        :return: fires with what is in the file, and until when it is known that by this the
+            password is right; with 0 if it is wrong.
         :raises TooManyRequests: if there were too many wrong ones of late.
         :raises Unavailable: if the file can't be read.
         """
         entries = await self._file.look()
-        hash_ = entries.hashes.get(credentials.user)
-        key = self._outcomes.key(credentials, hash_)
-        known = self._outcomes.of(key)
-        if known is not None:
-            return known
-        check = self._running.get(key)
-        if check is not None:
-            return await check.outcome()
-        check = self._running[key] = _Check()
-        outcome = check.outcome()
-        started(self._check(credentials, entries, address)).addBoth(self._end, key, check)
-        return await outcome
+        key = self._outcomes.key(credentials, entries.hashes.get(credentials.user))
+        until = await self._trying.run(
+            (key, address), lambda: self._try(credentials, entries, key, address)
+        )
+        return entries, until
 
     @deferred
     async def mark(self, user: str) -> str:
@@ -106,49 +86,31 @@ class Passwords:
         # The salt in it is as good as a key: who doesn't know it can't try passwords on this.
         return "" if hash_ is None else blake2b(hash_, digest_size=16).hexdigest()
 
-    def _end(self, outcome: bool | Failure, key: bytes, check: _Check) -> None:
-        """Tell all who wait, and those who come later."""
-        del self._running[key]
-        if not isinstance(outcome, Failure):
-            self._outcomes.remember(key, outcome)
-        check.end(outcome)
-        self._tell_settled()
-
-    def _tell_settled(self) -> None:
-        if not self._running:
-            settled, self._settled = self._settled, []
-            for each in settled:
-                each.callback(None)
-
-    async def _check(self, credentials: BasicCredentials, entries: Entries, address: str) -> bool:
+    async def _try(
+        self, credentials: BasicCredentials, entries: Entries, key: bytes, address: str
+    ) -> float:
+        # Before anything is said, be it remembered or not.
         await self._attempts.admit(credentials.user, address)
+        known = self._outcomes.of(key)
+        if known is None:
+            right = await self._checking.run(
+                key, lambda: self._check(credentials, entries, key, address)
+            )
+        else:
+            right = known
+        # Who repeats what is known to be wrong guesses nothing.
+        tell = self._attempts.failed if known is None and not right else self._attempts.succeeded
+        tell(credentials.user, address)
+        return self._outcomes.right_until(key) if right else 0.0
+
+    async def _check(
+        self, credentials: BasicCredentials, entries: Entries, key: bytes, address: str
+    ) -> bool:
         hash_ = entries.hashes.get(credentials.user)
         await self._turns.take(address)
         try:
             right = await self._threads.run(is_right, credentials.password, hash_, entries.cost)
         finally:
             self._turns.end()
-        tell = self._attempts.succeeded if right else self._attempts.failed
-        tell(credentials.user, address)
+        self._outcomes.remember(key, right)
         return right
-
-
-class _Check:
-    """
-    A check that runs, and whoever waits for it.
-    """
-
-    def __init__(self) -> None:
-        self._waiting: list[Deferred[bool]] = []
-
-    def outcome(self) -> Deferred[bool]:
-        """:return: fires with it.  To cancel it ends this wait, and no other."""
-        waiting: Deferred[bool] = Deferred(self._waiting.remove)
-        self._waiting.append(waiting)
-        return waiting
-
-    def end(self, outcome: bool | Failure) -> None:
-        """Tell all of them."""
-        waiting, self._waiting = self._waiting, []
-        for each in waiting:
-            each.callback(outcome)

@@ -19,7 +19,7 @@ from txregistry.auth.challenges import quoted
 from txregistry.auth.htpasswd.checking import Passwords
 from txregistry.auth.htpasswd.recognised import Recognised
 from txregistry.deferreds import deferred
-from txregistry.errors import Unauthorized
+from txregistry.errors import TooManyRequests, Unauthorized
 from txregistry.interfaces import Grant, IAccessController, IUserMarks, IUsers
 from txregistry.model.access import Access, Credentials, records
 
@@ -61,39 +61,55 @@ class HtpasswdAccess(Service):
 
     def authorize(self, credentials: Credentials, accesses: Sequence[Access]) -> Deferred[Grant]:
         """Grants everything to whoever has a password."""
-        entries = self._passwords.fresh
-        if entries is not None:
-            grant = self._recognised.grant(credentials.authorization, entries)
-            if grant is not None:
-                return succeed(grant)
-        basic = parse_basic(credentials.authorization)
+        said, address = credentials.authorization, credentials.address
+        grant = self._known(said, address)
+        if grant is not None:
+            return succeed(grant)
+        basic = parse_basic(said)
         if basic is None:
             return fail(self._refusal(accesses))
-        until = self._passwords.known_until(basic)
-        if until and entries is not None:
-            grant = Grant(basic.user, RULE)
-            self._recognised.remember(credentials.authorization, entries, until, grant)
-            return succeed(grant)
-        return self._ask(basic, credentials.address, accesses)
+        return self._authorize(basic, said, address, accesses)
 
-    def verify(self, user: str, password: str, address: str) -> Deferred[bool]:
+    @deferred
+    async def verify(self, user: str, password: str, address: str) -> bool:
         """See :class:`~txregistry.interfaces.IUsers`."""
+        # No header field is like this.
+        said = f"\n{user}:{password}"
+        if self._known(said, address) is not None:
+            return True
         basic = BasicCredentials(user, password.encode("utf-8", "surrogateescape"))
-        if self._passwords.known_until(basic):
-            return succeed(True)
-        return self._passwords.are_right(basic, address)
+        return await self._grant(basic, said, address) is not None
 
     def mark(self, user: str) -> Deferred[str]:
         """See :class:`~txregistry.interfaces.IUserMarks`."""
         return self._passwords.mark(user)
 
+    def _known(self, said: str, address: str) -> Grant | None:
+        """:return: what is granted without any waiting."""
+        entries = self._passwords.fresh
+        return None if entries is None else self._recognised.grant(said, address, entries)
+
     @deferred
-    async def _ask(
-        self, basic: BasicCredentials, address: str, accesses: Sequence[Access]
+    async def _authorize(
+        self, basic: BasicCredentials, said: str, address: str, accesses: Sequence[Access]
     ) -> Grant:
-        if not await self._passwords.are_right(basic, address):
+        grant = await self._grant(basic, said, address)
+        if grant is None:
             raise self._refusal(accesses)
-        return Grant(basic.user, RULE)
+        return grant
+
+    async def _grant(self, basic: BasicCredentials, said: str, address: str) -> Grant | None:
+        """:return: what a password is good for: ``None`` for nothing."""
+        try:
+            entries, until = await self._passwords.check(basic, address)
+        except TooManyRequests:
+            self._recognised.refused(basic.user, address)
+            raise
+        if not until:
+            return None
+        grant = Grant(basic.user, RULE)
+        self._recognised.remember(said, address, entries, until, grant)
+        return grant
 
     def _refusal(self, accesses: Sequence[Access]) -> Unauthorized:
         return Unauthorized(self._challenge, records(accesses))

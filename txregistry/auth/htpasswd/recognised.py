@@ -2,8 +2,13 @@
 Clients that go on saying the same.
 
 A client shows its password with each of a hundred requests, in the same words.  Whoever has been
-found to be right is recognised by them: there is no need to take them apart again.  What is kept
-is a keyed hash, as of outcomes.
+found to be right is recognised by them, at the address where he is: there is no need to take them
+apart again, nor to ask whether somebody there has failed too often.
+
+Elsewhere they have to be checked again, though what that comes to may be remembered.  Otherwise
+whoever may not try any more could: what is answered at once would be the right password.  For the
+same reason those at one address are not recognised any more when too many tries have been refused
+there.  What is kept is a keyed hash, as of outcomes.
 """
 
 from __future__ import annotations
@@ -13,12 +18,45 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final
 
+from attrs import define, frozen
+
 from txregistry.auth.htpasswd.entries import Entries
 from txregistry.interfaces import Grant
 from txregistry.recent import Recent
 
 MOST: Final = 10_000
 """How many are recognised."""
+
+REFUSALS: Final = 50
+"""So many tries with a name may be refused at an address before its owner is asked again, too."""
+
+
+@define
+class _Place:
+    """
+    A user at an address.
+
+    :param refused: how many tries were refused since he was right.
+    """
+
+    refused: int = 0
+
+
+@frozen
+class _Known:
+    """
+    What is known of who says something.
+
+    :param entries: what was in the file.
+    :param until: when it is forgotten.
+    :param grant: what was granted.
+    :param place: who, and where.
+    """
+
+    entries: Entries
+    until: float
+    grant: Grant
+    place: _Place
 
 
 class Recognised:
@@ -32,24 +70,42 @@ class Recognised:
         self._seconds = seconds
         # To copy this one costs less than to key another one.
         self._keyed = blake2b(key=os.urandom(64), digest_size=32)
-        self._known: Recent[bytes, tuple[Entries, float, Grant]] = Recent(MOST)
+        self._known: Recent[bytes, _Known] = Recent(MOST)
+        self._places: Recent[tuple[str, str], _Place] = Recent(MOST)
 
-    def grant(self, authorization: str, entries: Entries) -> Grant | None:
+    def grant(self, said: str, address: str, entries: Entries) -> Grant | None:
         """
-        :param authorization: what a client says.
+        :param said: what a client says.
+        :param address: where it is.
         :param entries: what is in the file.
         :return: what it was granted for that, if the file is the same as it was.
         """
-        known = self._known.get(self._key(authorization))
-        if known is None or known[0] is not entries or known[1] <= self._seconds():
+        known = self._known.get(self._key(said, address))
+        if (
+            known is None
+            or known.entries is not entries
+            or known.until <= self._seconds()
+            or known.place.refused >= REFUSALS
+        ):
             return None
-        return known[2]
+        return known.grant
 
-    def remember(self, authorization: str, entries: Entries, until: float, grant: Grant) -> None:
+    def remember(
+        self, said: str, address: str, entries: Entries, until: float, grant: Grant
+    ) -> None:
         """Recognise this for a while, as long as the file stays the same."""
-        self._known.put(self._key(authorization), (entries, until, grant))
+        place = self._places.get((grant.actor, address)) or _Place()
+        place.refused = 0
+        self._places.put((grant.actor, address), place)
+        self._known.put(self._key(said, address), _Known(entries, until, grant, place))
 
-    def _key(self, authorization: str) -> bytes:
+    def refused(self, user: str, address: str) -> None:
+        """Note that somebody might not even try."""
+        place = self._places.get((user, address))
+        if place is not None:
+            place.refused += 1
+
+    def _key(self, said: str, address: str) -> bytes:
         keyed = self._keyed.copy()
-        keyed.update(authorization.encode())
+        keyed.update(f"{address}\n{said}".encode())
         return keyed.digest()
