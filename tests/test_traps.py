@@ -2,7 +2,7 @@
 What real clients depend on, one test for each trap that the authors of registries have fallen into.
 
 The requests are sent byte by byte as the client named sends them. ``docs/clients.md`` lists the
-same traps by the same numbers, with those that only show once there is authentication.
+same traps by the same numbers.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ import json
 import re
 import ssl
 import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.auth.token.issuer import ISSUER, REALM, SERVICE, Issuer, allowed, key_for, key_set
 from tests.clients.images import CONFIG, Document, Image, Index, descriptor, encoded
 from tests.clients.test_ranges import parts_of
 from tests.clients.wire import (
@@ -808,3 +811,51 @@ class TransportTests:
             first = connection.socket.recv(5)
         assert first in (b"HTTP/", b"")
         wire.get("/v2/").expect(200)
+
+
+class TokenTests:
+    """
+    What shows only where a token is asked for.
+    """
+
+    SIGNER = Issuer(key_for("ES256"), "ES256", {"kid": "k"})
+
+    @pytest.fixture
+    def wire(self, make_daemon: MakeDaemon, tmp_path: Path) -> Wire:
+        """
+        A registry that takes tokens.
+        """
+        (tmp_path / "keys").write_bytes(key_set(self.SIGNER.key, kid="k"))
+        names = {"realm": REALM, "issuer": ISSUER, "service": SERVICE}
+        token = {**names, "jwks": str(tmp_path / "keys")}
+        return Wire(make_daemon(configuration={"auth": {"token": token}}).host)
+
+    def headers(self, *access: Document, **claims: object) -> dict[str, str]:
+        """
+        The header by which a token is shown.
+        """
+        return {"Authorization": f"Bearer {self.SIGNER.token(*access, **claims)}"}
+
+    def test_trap_04_too_small_a_scope(self, wire: Wire) -> None:
+        """
+        A token that is good for something else is 401, not 403, with the scope that would do, for
+        which skopeo asks its token server then.
+        """
+        target = "/v2/a/b/manifests/tag"
+        answer = wire.get(target, self.headers(allowed("a/b", "push"))).expect(401)
+        assert answer.codes == ["UNAUTHORIZED"]
+        challenge = answer.header("WWW-Authenticate") or ""
+        assert challenge.startswith("Bearer ")
+        assert 'scope="repository:a/b:pull"' in challenge
+        assert 'error="insufficient_scope"' in challenge
+        wire.get(target, self.headers(allowed("a/b", "pull"))).expect(404)
+
+    def test_trap_48_clocks_differ(self, wire: Wire) -> None:
+        """
+        A token counts a minute before and after its time, for clocks of token servers differ.
+        """
+        now = int(time.time())
+        wire.get("/v2/", self.headers(nbf=now + 50, iat=now + 50)).expect(200)
+        wire.get("/v2/", self.headers(exp=now - 50)).expect(200)
+        wire.get("/v2/", self.headers(nbf=now + 70)).expect(401)
+        wire.get("/v2/", self.headers(exp=now - 70)).expect(401)

@@ -29,7 +29,7 @@ from txregistry.auth.tokenserver.signing import make_key_file, parse_signing_key
 from txregistry.deferreds import InlineThreads
 from txregistry.errors import TooManyRequests, Unauthorized
 from txregistry.interfaces import Grant, IAccessController, IPolicy, IUserMarks, IUsers
-from txregistry.model.access import Access, Credentials, Decision, Identity
+from txregistry.model.access import Access, Credentials, Decision, Identity, records
 from txregistry.web.tokens import TokenPages
 
 ISSUER = "txregistry"
@@ -73,7 +73,7 @@ class People:
         """
         basic = parse_basic(credentials.authorization)
         if basic is None or self.passwords.get(basic.user) != basic.password.decode():
-            return fail(Unauthorized('Basic realm="people"'))
+            return fail(Unauthorized('Basic realm="people"', records(accesses)))
         return succeed(Grant(basic.user, "people"))
 
 
@@ -140,6 +140,7 @@ class TokenServed(Served):
             self.terms, self.keys, self.people, policy, threads, clock.seconds
         )
         pages = TokenPages(self.service, "/auth/token")
+        self.controller: IAccessController = controller
         super().__init__(controller=controller, tokens=pages, prefix=prefix, **options)
 
     def wish(self, *scopes: str, user: str = "", password: str = "", **fields: str) -> Answer:
