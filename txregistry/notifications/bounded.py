@@ -20,6 +20,7 @@ from twisted.web.client import URI
 from twisted.web.iweb import IAgentEndpointFactory
 from zope.interface import implementer
 
+from txregistry.notifications.proxying import Proxy, Tunnel
 from txregistry.notifications.tls import TLS
 
 MOST: Final = 256 * 1024
@@ -63,20 +64,33 @@ class BoundedEndpoints:
     :param reactor: connects.
     :param tls: for ``https``.
     :param timeout: seconds that it may take.
+    :param proxy: that leads there, if one does.
     """
 
-    def __init__(self, reactor: Any, tls: TLS, timeout: float) -> None:
+    def __init__(self, reactor: Any, tls: TLS, timeout: float, proxy: Proxy | None = None) -> None:
         self._reactor = reactor
+        self._proxy = proxy
         self._tls = tls
         self._timeout = timeout
         self._connections: list[WrappingFactory] = []
 
     def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:  # noqa: N802 - Twisted's name
         """:return: where a URL leads to."""
-        endpoint: Any = HostnameEndpoint(self._reactor, uri.host, uri.port, timeout=self._timeout)
+        endpoint: Any = self._endpoint(uri.host, uri.port)
+        if self._proxy is not None:
+            endpoint = self._endpoint(self._proxy.host, self._proxy.port)
+        if self._proxy is not None and uri.scheme == b"https":
+            target = f"{uri.netloc.decode('ascii').removesuffix(f':{uri.port}')}:{uri.port}"
+            endpoint = Tunnel(endpoint, target, self._proxy.authorization)
         if uri.scheme == b"https":
             endpoint = wrapClientTLS(self._tls(uri.host.decode("ascii")), endpoint)
         return _Bounded(endpoint, self._connections)
+
+    def _endpoint(self, host: str | bytes, port: int) -> IStreamClientEndpoint:
+        endpoint: IStreamClientEndpoint = HostnameEndpoint(
+            self._reactor, host, port, timeout=self._timeout
+        )
+        return endpoint
 
     def abort(self) -> None:
         """End all connections now."""

@@ -15,7 +15,7 @@ from treq.client import HTTPClient
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool
+from twisted.web.client import URI, Agent, HTTPConnectionPool, ProxyAgent
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
@@ -23,6 +23,7 @@ from zope.interface import implementer
 from txregistry.deferreds import deferred
 from txregistry.notifications.bounded import BoundedEndpoints
 from txregistry.notifications.formats.message import Message
+from txregistry.notifications.proxying import Proxy
 from txregistry.notifications.tls import TLS
 
 MOST_REDIRECTS: Final = 3
@@ -43,6 +44,7 @@ class Destination:
     :param timeout: seconds that a request may take, from the connection to the end of the answer.
     :param tls: for ``https``.
     :param agent_name: what we call ourselves.
+    :param proxy: that leads there, if one does.
     """
 
     url: str = field(repr=False)
@@ -50,6 +52,7 @@ class Destination:
     timeout: float = 1.0
     tls: TLS
     agent_name: bytes = b"txregistry"
+    proxy: Proxy | None = None
 
 
 @frozen
@@ -85,8 +88,12 @@ class Poster:
         self._pool.maxPersistentPerHost = 1
         self._pool.cachedConnectionTimeout = IDLE_SECONDS
         self._pool.retryAutomatically = False
-        self._endpoints = BoundedEndpoints(reactor, destination.tls, destination.timeout)
-        agent = Agent.usingEndpointFactory(reactor, self._endpoints, self._pool)
+        self._endpoints = BoundedEndpoints(
+            reactor, destination.tls, destination.timeout, destination.proxy
+        )
+        agent: IAgent = Agent.usingEndpointFactory(reactor, self._endpoints, self._pool)
+        if destination.proxy is not None:
+            agent = _ThroughProxy(reactor, agent, self._endpoints, self._pool, destination.proxy)
         self._client = HTTPClient(_Plain(agent))
 
     @deferred
@@ -198,6 +205,42 @@ class _Body:
 
     def stopProducing(self) -> None:
         """The same."""
+
+
+@implementer(IAgent)
+class _ThroughProxy:
+    """
+    Asks a proxy for ``http``; for ``https`` there is a tunnel through it.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        agent: IAgent,
+        endpoints: BoundedEndpoints,
+        pool: HTTPConnectionPool,
+        proxy: Proxy,
+    ) -> None:
+        endpoint = endpoints.endpointForURI(URI.fromBytes(b"http://proxy/"))
+        self._secure = agent
+        self._plain: Any = ProxyAgent(endpoint, reactor, pool)
+        self._authorization = proxy.authorization
+
+    def request(
+        self,
+        method: bytes,
+        uri: bytes,
+        headers: Headers | None = None,
+        bodyProducer: IBodyProducer | None = None,
+    ) -> Deferred[IResponse]:
+        if uri.startswith(b"https:"):
+            return self._secure.request(method, uri, headers, bodyProducer)
+        headers = Headers() if headers is None else headers.copy()
+        headers.setRawHeaders(b"Host", [URI.fromBytes(uri).netloc])
+        if self._authorization:
+            headers.setRawHeaders(b"Proxy-Authorization", [self._authorization])
+        asked: Deferred[IResponse] = self._plain.request(method, uri, headers, bodyProducer)
+        return asked
 
 
 @implementer(IAgent)

@@ -42,6 +42,7 @@ from txregistry.notifications.listening.recorder import Recorder
 from txregistry.notifications.listening.report import Telling
 from txregistry.notifications.outbox import Outbox
 from txregistry.notifications.poster import Destination, Poster
+from txregistry.notifications.proxying import BadProxy, proxy_for
 from txregistry.notifications.reading import Reading
 from txregistry.notifications.store import Store
 from txregistry.notifications.tls import BadFile, load_tls
@@ -52,9 +53,6 @@ MEMORY_BYTES: Final = 16 * 1024 * 1024
 
 OWNER_SECONDS: Final = 3.0
 """How long it is waited for another registry to end, which has the outbox and may be ending."""
-
-PROXIES: Final = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy")
-"""What names a proxy that distribution would go through."""
 
 STATE_DIRECTORY: Final = "/var/lib/txregistry"
 
@@ -100,6 +98,7 @@ class Notifying(Service):
     :param part: what this process does.
     :param place: a directory for the outbox, ``""`` for none.
     :param metrics: where it is counted what becomes of events.
+    :param environ: may name proxies.
     """
 
     log = Logger()
@@ -111,6 +110,7 @@ class Notifying(Service):
         part: Part,
         place: str,
         metrics: IMetrics,
+        environ: Mapping[str, str],
     ) -> None:
         self._reactor = reactor
         self._settings = configuration.notifications
@@ -119,7 +119,7 @@ class Notifying(Service):
         self._metrics = metrics
         self._manners = {each.name: _manner(each) for each in self._settings.enabled}
         self._destinations = {
-            each.name: _destination(each, index)
+            each.name: _destination(each, index, environ)
             for index, each in enumerate(self._settings.endpoints)
             if not each.disabled
         }
@@ -276,13 +276,8 @@ def build_notifying(
     """
     if not configuration.notifications.enabled:
         return None
-    if part.delivers and any(environ.get(name) for name in PROXIES):
-        Notifying.log.warn(
-            "endpoints of notifications are connected to without the proxy that the environment "
-            "names"
-        )
     place = outbox_place(configuration, environ)
-    return Notifying(reactor, configuration, part, place, metrics)
+    return Notifying(reactor, configuration, part, place, metrics, environ)
 
 
 def outbox_place(configuration: Configuration, environ: Mapping[str, str]) -> str:
@@ -313,13 +308,18 @@ def _manner(settings: EndpointSettings) -> Manner:
     )
 
 
-def _destination(settings: EndpointSettings, index: int) -> Destination:
+def _destination(settings: EndpointSettings, index: int, environ: Mapping[str, str]) -> Destination:
     tls = settings.tls
     try:
         creator = load_tls(tls.certificate, tls.key, tls.rootcas)
     except BadFile as error:
         key = f"notifications.endpoints[{index}].tls"
         raise ConfigurationError([Problem(key=key, text=str(error))]) from error
+    try:
+        proxy = proxy_for(settings.url, environ)
+    except BadProxy as error:
+        key = f"notifications.endpoints[{index}].url"
+        raise ConfigurationError([Problem(key=key, text=f"can't be reached: {error}")]) from error
     return Destination(
         url=settings.url,
         headers=tuple(
@@ -330,6 +330,7 @@ def _destination(settings: EndpointSettings, index: int) -> Destination:
         timeout=settings.timeout,
         tls=creator,
         agent_name=f"txregistry/{__version__}".encode(),
+        proxy=proxy,
     )
 
 
