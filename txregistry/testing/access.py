@@ -163,6 +163,8 @@ class UsersContract:
             ("Alice", "a:secret"),
             ("alice:a", "secret"),
             ("alice\0", "a:secret"),
+            ("alice", "\udcff"),
+            ("\udcff", "a:secret"),
             ("nobody", "a:secret"),
             ("", ""),
             ("", "a:secret"),
@@ -172,7 +174,7 @@ class UsersContract:
         """Every other password, and every one of nobody's, is wrong."""
         for _ in range(2):
             assert await users.verify(user, password, ADDRESS) is False
-        assert await users.verify("alice", "a:secret", ADDRESS) is True
+            assert await users.verify("alice", "a:secret", ADDRESS) is True
 
 
 def _check(error: Unauthorized, wishes: Sequence[Access]) -> None:

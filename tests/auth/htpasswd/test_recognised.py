@@ -18,6 +18,7 @@ from txregistry.auth.htpasswd.checking import Passwords
 from txregistry.auth.htpasswd.controller import HtpasswdAccess
 from txregistry.auth.htpasswd.entries import Entries
 from txregistry.auth.htpasswd.recognised import REFUSALS, Recognised
+from txregistry.auth.htpasswd.watching import FRESH
 from txregistry.errors import TooManyRequests, Unauthorized
 from txregistry.interfaces import Grant
 from txregistry.model.access import Credentials
@@ -71,9 +72,13 @@ class OracleTests:
     """
 
     @pytest.fixture
-    def controller(self, tmp_path: Path) -> HtpasswdAccess:
+    def kit(self, tmp_path: Path) -> Kit:
+        """A file with two users."""
+        return Kit(tmp_path / "htpasswd")
+
+    @pytest.fixture
+    def controller(self, kit: Kit) -> HtpasswdAccess:
         """One that slows down who guesses."""
-        kit = Kit(tmp_path / "htpasswd")
         write(kit.path, line("joe", "secret") + line("ann", "secret"))
         seconds = kit.clock.seconds
         attempts = Attempts(kit.clock, private_failures(seconds), seconds)
@@ -105,6 +110,16 @@ class OracleTests:
         assert await controller.verify("joe", "secret", HERE)
         with pytest.raises(TooManyRequests):
             await controller.verify("joe", "secret", THERE)
+        assert await self.ask(controller, "joe:secret", HERE) == 200
+
+    async def test_looked_again(self, kit: Kit, controller: HtpasswdAccess) -> None:
+        """
+        Who is recognised is so after another look at the file, whoever guesses beside him.
+        """
+        assert await self.ask(controller, "joe:secret", HERE) == 200
+        for number in range(20):
+            await self.ask(controller, f"joe:{number}", HERE)
+        kit.clock.advance(FRESH)
         assert await self.ask(controller, "joe:secret", HERE) == 200
 
     async def test_same_address(self, controller: HtpasswdAccess) -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import blake2b
 
+from twisted.internet.defer import Deferred
+
 from txregistry.auth.basic import BasicCredentials
 from txregistry.auth.htpasswd.entries import Entries
 from txregistry.auth.htpasswd.hashes import is_right
@@ -60,6 +62,14 @@ class Passwords:
     def fresh(self) -> Entries | None:
         """What was in the file a moment ago; ``None`` if it has to be looked at."""
         return self._file.fresh
+
+    def look(self) -> Deferred[Entries]:
+        """
+        Find out what is in the file now.
+
+        :raises Unavailable: if it can't be read.
+        """
+        return self._file.look()
 
     @deferred
     async def check(self, credentials: BasicCredentials, address: str) -> tuple[Entries, float]:

@@ -73,11 +73,11 @@ class HtpasswdAccess(Service):
     @deferred
     async def verify(self, user: str, password: str, address: str) -> bool:
         """See :class:`~txregistry.interfaces.IUsers`."""
-        # No header field is like this.
-        said = f"\n{user}:{password}"
+        # No header field is like this, and no other pair.
+        said = f"\n{len(user)}:{user}:{password}"
         if self._known(said, address) is not None:
             return True
-        basic = BasicCredentials(user, password.encode("utf-8", "surrogateescape"))
+        basic = BasicCredentials(user, password.encode("utf-8", "surrogatepass"))
         return await self._grant(basic, said, address) is not None
 
     def mark(self, user: str) -> Deferred[str]:
@@ -100,6 +100,11 @@ class HtpasswdAccess(Service):
 
     async def _grant(self, basic: BasicCredentials, said: str, address: str) -> Grant | None:
         """:return: what a password is good for: ``None`` for nothing."""
+        if self._passwords.fresh is None:
+            await self._passwords.look()
+            grant = self._known(said, address)
+            if grant is not None:
+                return grant
         try:
             entries, until = await self._passwords.check(basic, address)
         except TooManyRequests:

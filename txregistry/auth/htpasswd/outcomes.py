@@ -46,7 +46,8 @@ class Outcomes:
         :return: what an outcome is remembered by.
         """
         # No hash has a zero in it, and no name, so that what is joined can't be divided elsewhere.
-        parts = (hash_ or b"", credentials.user.encode(), credentials.password)
+        user = credentials.user.encode("utf-8", "surrogatepass")
+        parts = (hash_ or b"", user, credentials.password)
         return blake2b(b"\0".join(parts), key=self._secret, digest_size=32).digest()
 
     def right_until(self, key: bytes) -> float:

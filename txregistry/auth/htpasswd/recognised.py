@@ -107,5 +107,5 @@ class Recognised:
 
     def _key(self, said: str, address: str) -> bytes:
         keyed = self._keyed.copy()
-        keyed.update(f"{address}\n{said}".encode())
+        keyed.update(f"{address}\n{said}".encode("utf-8", "surrogatepass"))
         return keyed.digest()
