@@ -10,10 +10,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.interfaces import IDelayedCall, IReadDescriptor
 from zope.interface import implementer
 
 _RING: Final = b"!"
+
+REST_SECONDS: Final = 0.02
+"""How long it isn't listened for after it rang: rings of that time are one."""
 
 
 class BellRope:
@@ -56,9 +59,9 @@ class Bell:
     """
     Listens for the bell.
 
-    :param reactor: watches the socket.
+    :param reactor: watches the socket, and has the time.
     :param path: of the socket.
-    :param woken: called when it rings, once for however many rings.
+    :param woken: called when it rings.
     """
 
     def __init__(self, reactor: Any, path: str, woken: Callable[[], None]) -> None:
@@ -66,6 +69,7 @@ class Bell:
         self._path = path
         self._woken = woken
         self._socket: socket.socket | None = None
+        self._rest: IDelayedCall | None = None
 
     def listen(self) -> bool:
         """
@@ -94,6 +98,9 @@ class Bell:
 
     def stop(self) -> None:
         """Listen no more."""
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
         if self._socket is not None:
             self._reactor.removeReader(self)
             self._socket.close()
@@ -109,7 +116,13 @@ class Bell:
             with suppress(BlockingIOError):
                 while True:
                     self._socket.recv(16)
+            self._reactor.removeReader(self)
+            self._rest = self._reactor.callLater(REST_SECONDS, self._listen_again)
             self._woken()
+
+    def _listen_again(self) -> None:
+        self._rest = None
+        self._reactor.addReader(self)
 
     def connectionLost(self, reason: Any) -> None:
         """The reactor ends."""
