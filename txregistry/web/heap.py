@@ -10,7 +10,6 @@ from typing import Final
 MIB: Final = 1024 * 1024
 
 _TRIM_THRESHOLD: Final = -1
-_TOP_PAD: Final = -2
 _MMAP_THRESHOLD: Final = -3
 
 KEPT: Final = 16 * MIB
@@ -34,4 +33,3 @@ def keep_heap() -> None:
         return
     mallopt(_MMAP_THRESHOLD, APART)
     mallopt(_TRIM_THRESHOLD, KEPT)
-    mallopt(_TOP_PAD, MIB)
