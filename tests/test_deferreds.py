@@ -160,6 +160,21 @@ class ThreadsTests:
             await threads.run(lambda: 1 // 0)
         await deferLater(reactor, 0, lambda: None)
 
+    async def test_tells(self) -> None:
+        """What a thread tells is told in the reactor's, before the end of the call."""
+        from twisted.internet import reactor
+
+        threads = Threads(reactor, reactor.getThreadPool())  # type: ignore[arg-type, attr-defined]
+        told: list[object] = []
+
+        def call() -> None:
+            threads.tell(lambda: told.append(get_ident()))
+
+        await threads.run(call).addCallback(lambda _: told.append("ended"))
+        assert told == [get_ident(), "ended"]
+        InlineThreads().tell(lambda: told.append("at once"))
+        assert told[-1] == "at once"
+
     async def test_failure_keeps_nothing(self) -> None:
         """What a call that failed had worked on is gone with its failure, uncollected."""
         from twisted.internet import reactor

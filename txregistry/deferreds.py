@@ -200,6 +200,13 @@ class Threads:
         self._pool.callInThread(call)
         return shielded(outcome)
 
+    def tell(self, function: Callable[[], None]) -> None:
+        """
+        Call a function in the reactor's thread, from one of these; it is called before anybody is
+        told that what told it has ended.
+        """
+        self._reactor.callFromThread(function)
+
 
 class InlineThreads(Threads):
     """
@@ -216,3 +223,6 @@ class InlineThreads(Threads):
         except Exception:  # noqa: BLE001 - whatever it is, it is the outcome
             outcome.errback(Failure())
         return outcome
+
+    def tell(self, function: Callable[[], None]) -> None:
+        function()

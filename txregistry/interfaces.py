@@ -177,7 +177,19 @@ class Discard:
     path: str
 
 
-Change = Put | Move | Settle | Discard
+@frozen
+class Tell:
+    """
+    No change, but a call in the reactor's thread, as soon as the changes before it can be seen, be
+    they durable yet or not.  What fails before is not told.
+
+    :param call: raises nothing.
+    """
+
+    call: Callable[[], None]
+
+
+Change = Put | Move | Settle | Discard | Tell
 """What :meth:`IStorageDriver.change` does."""
 
 
@@ -422,6 +434,13 @@ class TagCondition:
     none_match: tuple[str, ...] = ()
 
 
+Alongside = Callable[[Descriptor], Deferred[None]]
+"""
+Is told of something new when it can be seen, and waited for before whoever made it is told.  It
+never fails.
+"""
+
+
 class IBlobContent(Interface):
     """
     A blob that is about to be sent.
@@ -507,12 +526,15 @@ class IUpload(Interface):
         stream: IByteStream | None = None,
         content_range: ContentRange | None = None,
         length: int | None = None,
+        alongside: Alongside | None = None,
     ) -> Deferred[Descriptor]:
         """
         Add what comes, if anything, and make a blob of it all.
 
         Parameters and errors as for :meth:`append`, and:
 
+        :param alongside: asked once when the blob can be seen, even if whoever commits has been
+            cancelled by then; not at all if it comes to nothing.
         :raises DigestInvalid: if the digest is not that of the content; the upload is
             cancelled.
         """
@@ -576,6 +598,7 @@ class IManifests(Interface):
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
+        alongside: Alongside | None = None,
     ) -> Deferred[None]:
         """
         Store a manifest and set tags to it, all or nothing.
@@ -583,15 +606,18 @@ class IManifests(Interface):
         :param manifest: what ``payload`` says.
         :param digest: of ``payload``.
         :param condition: what must hold of the tag, where there is exactly one.
+        :param alongside: as for :meth:`IUpload.commit`.  Those of pushes that set the same tag
+            are asked in the order in which it is set.
         :raises ManifestBlobUnknown: if something that it names is missing here.
         :raises ManifestInvalid: if a URL in it is not allowed.
         :raises PreconditionFailed: if the condition doesn't hold.
         """
 
-    def delete(digest: Digest) -> Deferred[None]:
+    def delete(digest: Digest) -> Deferred[Sequence[Tag]]:
         """
         Remove a manifest, the tags that name it, and its entry in its subject's referrers.
 
+        :return: fires with the tags that were removed.
         :raises ManifestUnknown: if the repository doesn't have it.
         """
 

@@ -26,7 +26,7 @@ OTHER = re.compile(r'"(id|timestamp|addr|instanceID)": "[^"]*"')
 
 STEPS = [
     *("push", "mount", "pull", "pull_as_old", "ask_for_unchanged", "fail"),
-    *("delete_tag", "delete_blob"),
+    *("delete_tag", "delete_manifest", "delete_blob"),
 ]
 
 

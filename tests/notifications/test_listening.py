@@ -192,6 +192,24 @@ class PushTests:
             assert (target.repository, target.media_type, target.size) == ("a", "", 0)
             assert target.url == ""
 
+    def test_delete_with_tags(self, told: Told) -> None:
+        """
+        Each tag that goes with a manifest is told for itself, after the manifest and in one go.
+        """
+        other = Image.of("other")
+        IMAGE.push(told.served, "a", "t")
+        other.push(told.served, "a", "other")
+        told.served.push_manifest("a", "u", IMAGE.payload, OCI)
+        told.taken()
+        told.served.delete(f"v2/a/manifests/{IMAGE.digest}")
+        manifest, *tags = told.taken()
+        assert (manifest.target.kind, manifest.target.digest) == (Kind.MANIFEST, IMAGE.digest)
+        assert {(event.target.kind, event.target.tag) for event in tags} == {
+            (Kind.TAG, "t"),
+            (Kind.TAG, "u"),
+        }
+        assert len({event.request.id for event in (manifest, *tags)}) == 1
+
     def test_failures(self, told: Told) -> None:
         """
         What fails is no event.
@@ -718,6 +736,30 @@ class SinkTests:
         assert connection.answers()[0].status == 201
         connection.lose()
 
+    def test_order(self) -> None:
+        """
+        Pushes that set one tag at the same time are told in the order in which it was set.
+        """
+        before, other = make_told(), Image.of("other")
+        IMAGE.push(before.served, "a")
+        other.push(before.served, "a")
+        sink = HoldingSink()
+        told = make_told(sink, driver=before.served.driver)
+        connections = [told.served.connect(), told.served.connect()]
+        for connection, image in zip(connections, (IMAGE, other), strict=True):
+            fields = [("Content-Type", OCI)]
+            connection.send(request_bytes("PUT", "/v2/a/manifests/t", fields, image.payload))
+        assert told.told() == [("push", "manifest", "t", str(IMAGE.digest))]
+        sink.waiting.pop().callback(None)
+        assert told.told() == [("push", "manifest", "t", str(other.digest))]
+        sink.waiting.pop().callback(None)
+        for connection in connections:
+            assert connection.answers()[0].status == 201
+            connection.lose()
+        answer = told.served.head("v2/a/manifests/t")
+        assert answer["Docker-Content-Digest"] == str(other.digest)
+        sink.waiting.pop().callback(None)
+
     def test_pull_waits_not(self) -> None:
         """
         A pull has been answered before its event is written.
@@ -754,7 +796,7 @@ class SinkTests:
         connection = told.served.connect()
         connection.send(request_bytes(*request_))
         connection.lose()
-        assert [what for what, *_ in told.told()] == [action]
+        assert {what for what, *_ in told.told()} == {action}
         assert not sink.waiting[0].called
         sink.waiting[0].callback(None)
 

@@ -52,6 +52,7 @@ TABLE = {
     "ask_for_unchanged_blob": [],
     "fail": [],
     "delete_tag": [("delete", "", "index")],
+    "delete_manifest": [("delete", sha256(IMAGE), ""), ("delete", "", "image")],
     "delete_blob": [("delete", sha256(LAYER), "")],
 }
 
@@ -269,7 +270,7 @@ class ClientTests:
         name: str,
     ) -> None:
         """
-        docker pushes, mounts and pulls, skopeo copies: both registries tell the same.
+        docker pushes, mounts and pulls, skopeo copies and deletes: both registries tell the same.
         """
         endpoints = make_endpoint(), make_endpoint()
         source = write_layout(tmp_path / "layout", Image.of({"hello": b"events"}))
@@ -295,7 +296,7 @@ class ClientTests:
             ours = self.told(docker, daemon, endpoints[1])
         assert (Counter(ours) - Counter(theirs), Counter(theirs) - Counter(ours)) == ({}, {})
         actions = Counter(re.findall(r'"action": "(\w+)"', "".join(ours)))
-        assert set(actions) == {"pull", "push", "mount"}
+        assert set(actions) == {"pull", "push", "mount", "delete"}
 
     def told(self, docker: Docker, daemon: Daemon, endpoint: Endpoint) -> list[str]:
         """
@@ -313,6 +314,7 @@ class ClientTests:
         skopeo = ("skopeo", "--insecure-policy")
         source = f"docker://{daemon.host}/team/oci:1"
         run(*skopeo, "copy", "--src-tls-verify=false", source, f"dir:{daemon.directory}/copy")
+        run(*skopeo, "delete", "--tls-verify=false", source)
         has_settled(endpoint)
         bodies = [comparable(post.body) for post in endpoint.posts]
         return sorted(body.replace(daemon.host, "HOST") for body in bodies)

@@ -607,7 +607,7 @@ class DeleteTests:
             repository.manifests.put(what.manifest, what.payload, what.digest, [LATEST])
         )
         release()
-        assert deleting == [None]
+        assert deleting == [[]]
         assert pushing == [None]
         assert (await repository.manifests.get(LATEST)).payload == what.payload
 

@@ -14,6 +14,7 @@ from txregistry.cache.payloads import Payloads
 from txregistry.deferreds import deferred, shielded
 from txregistry.errors import PathNotFound
 from txregistry.interfaces import (
+    Alongside,
     IBlobContent,
     IBlobDescriptorCache,
     IContents,
@@ -94,16 +95,17 @@ class CachingManifests:
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
+        alongside: Alongside | None = None,
     ) -> None:
         ticket = await self._cache.ticket(self._name)
-        await self._manifests.put(manifest, payload, digest, tags, condition)
+        await self._manifests.put(manifest, payload, digest, tags, condition, alongside)
         self._payloads.put(digest, payload)
         descriptor = Descriptor(manifest.media_type, digest, len(payload))
         await self._cache.put(self._name, Stored(descriptor, digest), ticket)
 
     @deferred
-    async def delete(self, digest: Digest) -> None:
-        await shielded(self._delete(digest))
+    async def delete(self, digest: Digest) -> Sequence[Tag]:
+        return await shielded(self._delete(digest))
 
     def _stat(self, digest: Digest) -> Deferred[Descriptor]:
         return self._cache.look_up(self._name, digest).addCallback(self._told, digest)
@@ -155,10 +157,11 @@ class CachingManifests:
         return manifest
 
     @deferred
-    async def _delete(self, digest: Digest) -> None:
+    async def _delete(self, digest: Digest) -> Sequence[Tag]:
         await self._cache.clear(self._name, digest)
         try:
-            await self._manifests.delete(digest)
+            removed: Sequence[Tag] = await self._manifests.delete(digest)
+            return removed
         finally:
             await self._cache.clear(self._name, digest)
 

@@ -10,6 +10,7 @@ from zope.interface import implementer
 
 from txregistry.deferreds import deferred
 from txregistry.interfaces import (
+    Alongside,
     IBlobDescriptorCache,
     IByteStream,
     IUpload,
@@ -83,9 +84,10 @@ class CachingUpload:
         stream: IByteStream | None = None,
         content_range: ContentRange | None = None,
         length: int | None = None,
+        alongside: Alongside | None = None,
     ) -> Descriptor:
         ticket = await self._cache.ticket(self._name)
-        descriptor = await self._upload.commit(digest, stream, content_range, length)
+        descriptor = await self._upload.commit(digest, stream, content_range, length, alongside)
         await self._cache.put(self._name, Stored(descriptor, digest), ticket)
         return descriptor
 

@@ -29,6 +29,7 @@ from txregistry.interfaces import (
     IStorageDriver,
     LocalFile,
     Move,
+    Tell,
     Walk,
 )
 
@@ -54,7 +55,7 @@ def check_change(change: Change) -> None:
     if isinstance(change, Move):
         check_path(change.source)
         check_path(change.destination)
-    else:
+    elif not isinstance(change, Tell):
         check_path(change.path)
 
 

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 
 from txregistry.deferreds import deferred
 from txregistry.errors import DriverError, PathNotFound
-from txregistry.interfaces import Change, Discard, IStorageDriver, Move, Put
+from txregistry.interfaces import Change, Discard, IStorageDriver, Move, Put, Settle
 
 _log = Logger()
 
@@ -33,8 +33,10 @@ async def _make(driver: IStorageDriver, change: Change) -> None:
         await driver.move(change.source, change.destination)
     elif isinstance(change, Discard):
         await _discard(driver, change.path)
-    else:
+    elif isinstance(change, Settle):
         await driver.settle(change.path)
+    else:
+        change.call()
 
 
 async def _discard(driver: IStorageDriver, path: str) -> None:

@@ -4,12 +4,14 @@ The blobs that a repository may show.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from attrs import frozen
 from zope.interface import implementer
 
 from txregistry.deferreds import deferred, shielded
 from txregistry.errors import BlobUnknown, PathNotFound
-from txregistry.interfaces import Discard, IBlobContent, IBlobs, Stored
+from txregistry.interfaces import Change, Discard, IBlobContent, IBlobs, Stored
 from txregistry.model.descriptor import OCTET_STREAM, Descriptor
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
@@ -58,17 +60,21 @@ class Blobs:
             raise BlobUnknown(str(digest)) from None
 
     @deferred
-    async def add(self, digest: Digest, upload: str, size: int) -> None:
+    async def add(
+        self, digest: Digest, upload: str, size: int, tell: Sequence[Change] = ()
+    ) -> None:
         """
         Make a blob of an upload, show it, and remove what is left of the upload.
 
         :param digest: that of the upload's bytes, which has been verified.
         :param upload: its directory.
         :param size: of how many bytes.
+        :param tell: what is to be told as soon as it is seen.
         """
         # A link that came before its bytes could show later, by another's push, what nobody was
         # told that this repository has.
-        then = [link(paths.layer_link(self._name, digest), digest)], [Discard(upload)]
+        show = [link(paths.layer_link(self._name, digest), digest), *tell]
+        then: tuple[Sequence[Change], ...] = show, [Discard(upload)]
         if size:
             data = f"{upload}/{paths.DATA}"
             await self._parts.contents.adopt(digest, data, size, *then)

@@ -21,7 +21,14 @@ from txregistry.errors import (
     ManifestUnknown,
     PreconditionFailed,
 )
-from txregistry.interfaces import Change, IBlobContent, IManifests, StoredManifest, TagCondition
+from txregistry.interfaces import (
+    Alongside,
+    Change,
+    IBlobContent,
+    IManifests,
+    StoredManifest,
+    TagCondition,
+)
 from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import Digest
 from txregistry.model.manifest import Manifest
@@ -33,6 +40,7 @@ from txregistry.storage.parts import Parts
 from txregistry.storage.referrers import ReferrerLinks
 from txregistry.storage.revisions import Revisions
 from txregistry.storage.tags import Tags
+from txregistry.storage.telling import Telling
 from txregistry.storage.validation import Needed
 from txregistry.storage.waiting import all_of, each, telling_full
 
@@ -75,16 +83,18 @@ class Manifests:
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
+        alongside: Alongside | None = None,
     ) -> None:
         if Digest.of(payload, digest.algorithm) != digest:
             raise DigestInvalid({"digest": str(digest), "reason": "not that of the content"})
         await self._check_present(self._parts.validation.check(manifest))
+        telling = Telling(alongside, Descriptor(manifest.media_type, digest, len(payload)))
         with telling_full():
-            await shielded(self._put(manifest, payload, digest, tags, condition))
+            await shielded(self._put(manifest, payload, digest, tags, condition, telling))
 
     @deferred
-    async def delete(self, digest: Digest) -> None:
-        await shielded(self._delete(digest))
+    async def delete(self, digest: Digest) -> Sequence[Tag]:
+        return await shielded(self._delete(digest))
 
     async def _resolve(self, reference: Reference) -> Digest:
         if isinstance(reference, Digest):
@@ -127,6 +137,7 @@ class Manifests:
         digest: Digest,
         tags: Sequence[Tag],
         condition: TagCondition | None,
+        telling: Telling,
     ) -> None:
         keys = [manifest_key(self._name, digest), *(tag_key(self._name, tag) for tag in tags)]
         async with holding(self._parts.locks, *keys):
@@ -135,17 +146,23 @@ class Manifests:
                     await self._check_condition(tag, condition)
             former = [await self._tags.find(tag) for tag in tags]
             try:
-                await self._parts.contents.put(digest, payload, *self._show(manifest, digest, tags))
+                links, names = self._show(manifest, digest, tags)
+                # It is seen with the last of these.
+                (names or links).extend(telling.changes())
+                await self._parts.contents.put(digest, payload, links, names)
             except Exception:
                 await all_of(*map(self._restore, tags, former))
                 raise
+            # With the keys: nobody may tell that a tag is another's before this one's is told.
+            await telling.told()
         self._parts.facts.put(digest, facts_of(manifest, len(payload)))
 
     def _show(
         self, manifest: Manifest, digest: Digest, tags: Sequence[Tag]
-    ) -> tuple[Sequence[Change], Sequence[Change]]:
+    ) -> tuple[list[Change], list[Change]]:
         """:return: what makes a manifest visible whose bytes are there, in two steps."""
-        links = [self._revisions.link(digest), *(self._tags.history(tag, digest) for tag in tags)]
+        links: list[Change] = [self._revisions.link(digest)]
+        links.extend(self._tags.history(tag, digest) for tag in tags)
         if manifest.subject is not None:
             links.append(self._referrers.link(manifest.subject.digest, digest))
         return links, [self._tags.current(tag, digest) for tag in tags]
@@ -174,7 +191,7 @@ class Manifests:
             _log.failure("could not restore the tag {name}:{tag}", name=self._name, tag=tag)
 
     @deferred
-    async def _delete(self, digest: Digest) -> None:
+    async def _delete(self, digest: Digest) -> Sequence[Tag]:
         async with holding(self._parts.locks, manifest_key(self._name, digest)):
             try:
                 subject = (await self._revisions.facts(digest)).subject
@@ -183,7 +200,8 @@ class Manifests:
                 subject = None
             # The tags first: after a crash between them, they would name nothing, and the
             # delete could not be repeated, since there would be nothing to delete.
-            await self._tags.remove_all(digest)
+            tags = await self._tags.remove_all(digest)
             await self._revisions.remove(digest)
             if subject is not None:
                 await self._referrers.remove(subject, digest)
+            return tags

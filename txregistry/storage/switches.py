@@ -17,6 +17,7 @@ from zope.interface import implementer
 from txregistry.deferreds import deferred
 from txregistry.errors import Unsupported
 from txregistry.interfaces import (
+    Alongside,
     IBlobContent,
     IBlobs,
     IByteStream,
@@ -148,10 +149,11 @@ class _UndeletableManifests:
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
+        alongside: Alongside | None = None,
     ) -> Deferred[None]:
-        return self._manifests.put(manifest, payload, digest, tags, condition)
+        return self._manifests.put(manifest, payload, digest, tags, condition, alongside)
 
-    def delete(self, digest: Digest) -> Deferred[None]:
+    def delete(self, digest: Digest) -> Deferred[Sequence[Tag]]:
         return _refused(self._reason)
 
 
@@ -164,6 +166,7 @@ class _ReadOnlyManifests(_UndeletableManifests):
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
+        alongside: Alongside | None = None,
     ) -> Deferred[None]:
         return _refused(self._reason)
 
@@ -218,6 +221,7 @@ class _ReadOnlyUpload:
         stream: IByteStream | None = None,
         content_range: ContentRange | None = None,
         length: int | None = None,
+        alongside: Alongside | None = None,
     ) -> Deferred[Descriptor]:
         return _refused(READ_ONLY)
 

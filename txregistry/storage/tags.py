@@ -97,22 +97,29 @@ class Tags:
             return None
 
     @deferred
-    async def remove_all(self, digest: Digest) -> None:
-        """Remove the tags that name a manifest."""
+    async def remove_all(self, digest: Digest) -> list[Tag]:
+        """
+        Remove the tags that name a manifest.
+
+        :return: those.
+        """
         try:
             names = await self._only_tags(await self._names())
         except NameUnknown:
-            return
+            return []
 
         @deferred
-        async def remove(tag: Tag) -> None:
+        async def remove(tag: Tag) -> bool:
             if await self.find(tag) != digest:
-                return
+                return False
             async with holding(self._parts.locks, tag_key(self._name, tag)):
-                if await self.find(tag) == digest:
+                found = await self.find(tag) == digest
+                if found:
                     await self._remove(tag)
+                return found
 
-        await each(remove, names, self._parts.threads)
+        removed = await each(remove, names, self._parts.threads)
+        return [name for name, gone in zip(names, removed, strict=True) if gone]
 
     async def _names(
         self, last: str = "", limit: int | None = None, having: str = ""

@@ -26,7 +26,7 @@ from txregistry.errors import (
     SizeInvalid,
     UploadBusy,
 )
-from txregistry.interfaces import IByteStream, IFileWriter, IUpload
+from txregistry.interfaces import Alongside, IByteStream, IFileWriter, IUpload
 from txregistry.model.byte_range import ContentRange
 from txregistry.model.descriptor import OCTET_STREAM, Descriptor
 from txregistry.model.digest import Digest
@@ -36,6 +36,7 @@ from txregistry.storage.blobs import Blobs
 from txregistry.storage.hashstates import HashStates
 from txregistry.storage.parts import Parts
 from txregistry.storage.receiving import Receiver, hash_file
+from txregistry.storage.telling import Telling
 from txregistry.storage.waiting import opened, telling_full
 
 _log = Logger()
@@ -81,13 +82,14 @@ class Upload:
         stream: IByteStream | None = None,
         content_range: ContentRange | None = None,
         length: int | None = None,
+        alongside: Alongside | None = None,
     ) -> Descriptor:
         try:
             with telling_full():
                 receiver = await self._open(digest.algorithm)
                 if stream is not None:
                     await self._receive(receiver, stream, content_range, length)
-                await shielded(self._commit(receiver, digest))
+                await shielded(self._commit(receiver, digest, alongside))
         except PathNotFound:
             raise self._gone() from None
         return Descriptor(OCTET_STREAM, digest, self.size)
@@ -158,13 +160,18 @@ class Upload:
             await self._states.save(receiver.hash, receiver.algorithm)
 
     @deferred
-    async def _commit(self, receiver: Receiver, digest: Digest) -> None:
+    async def _commit(
+        self, receiver: Receiver, digest: Digest, alongside: Alongside | None
+    ) -> None:
         before, self.size = self.size, receiver.writer.size
         try:
             await receiver.writer.commit(durable=False)  # it is moved in a moment
             await self._verify(receiver, digest)
             await self._states.forget(before)
-            await self._blobs.add(digest, paths.upload(self._name, self.id), self.size)
+            upload = paths.upload(self._name, self.id)
+            telling = Telling(alongside, Descriptor(OCTET_STREAM, digest, self.size))
+            await self._blobs.add(digest, upload, self.size, telling.changes())
+            await telling.told()
         except DigestInvalid:
             await self._remove()
             raise

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from twisted.logger import Logger
@@ -181,6 +181,23 @@ class Discarding(Changing):
             pass
         except OSError:
             _log.failure("{path}: could not be removed", path=self.path)
+
+
+class Telling(Changing):
+    """
+    Nothing that changes.
+
+    :param tell: how it is called.
+    """
+
+    has_bytes = False
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        super().__init__("")
+        self._tell = tell
+
+    def show(self) -> None:
+        self._tell()
 
 
 def _opened(path: str, local_path: str) -> int:

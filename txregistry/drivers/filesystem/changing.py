@@ -9,14 +9,23 @@ step is a few renames, and one sync of the directories in which they were, side 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from attrs import frozen
 
+from txregistry.deferreds import Threads
 from txregistry.drivers.filesystem import failures
-from txregistry.drivers.filesystem.change import Changing, Discarding, Moving, Putting, Settling
+from txregistry.drivers.filesystem.change import (
+    Changing,
+    Discarding,
+    Moving,
+    Putting,
+    Settling,
+    Telling,
+)
 from txregistry.drivers.filesystem.durability import Names
 from txregistry.drivers.filesystem.together import Calls
-from txregistry.interfaces import Change, Discard, Move, Put
+from txregistry.interfaces import Change, Discard, Move, Put, Tell
 
 
 @frozen
@@ -26,10 +35,12 @@ class Changes:
 
     :param root: of all local paths.
     :param names: below that root.
+    :param threads: those in which changes are made.
     """
 
     _root: str
     _names: Names
+    _threads: Threads
 
     def make(self, steps: Sequence[Sequence[Change]], durable: bool = True) -> None:
         """
@@ -79,6 +90,8 @@ class Changes:
             return Putting(change.path, self._root + change.path, change.content, self._names)
         if isinstance(change, Move):
             return Moving(change, self._root, self._names)
+        if isinstance(change, Tell):
+            return Telling(partial(self._threads.tell, change.call))
         local_path = self._root + change.path
         if isinstance(change, Discard):
             return Discarding(change.path, local_path)

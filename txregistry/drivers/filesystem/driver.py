@@ -81,7 +81,7 @@ class FilesystemDriver:
         self._quick: Threads = InlineThreads() if quick else threads
         self._syncs = Syncs()
         self._names = Names(self._root or "/", together=self._syncs.together)
-        self._changes = Changes(self._root, self._names)
+        self._changes = Changes(self._root, self._names, threads)
         self._survey = LocalSurvey(self._root, threads, stale_after)
         self._listings = Listings(self._root, threads, REMEMBERED_BYTES if quick else 0)
 

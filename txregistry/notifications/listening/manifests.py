@@ -5,19 +5,25 @@ Manifests of which it is told what is done to them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from txregistry.deferreds import deferred, shielded
-from txregistry.interfaces import IBlobContent, IManifests, StoredManifest, TagCondition
+from txregistry.interfaces import (
+    Alongside,
+    IBlobContent,
+    IManifests,
+    StoredManifest,
+    TagCondition,
+)
 from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import Digest
 from txregistry.model.event import EventAction, Kind
 from txregistry.model.manifest import Manifest
 from txregistry.model.name import Reference, Tag
+from txregistry.notifications.listening.alongside import both
 from txregistry.notifications.listening.report import Report
 
 
@@ -40,22 +46,25 @@ class ListeningManifests:
     def open(self, reference: Reference) -> Deferred[IBlobContent]:
         return self._manifests.open(reference).addCallback(self._opened, reference)
 
-    @deferred
-    async def put(
+    def put(
         self,
         manifest: Manifest,
         payload: bytes,
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
-    ) -> None:
-        await self._manifests.put(manifest, payload, digest, tags, condition)
-        descriptor = Descriptor(manifest.media_type, digest, len(payload))
-        await shielded(self._pushed(descriptor, payload, tags))
+        alongside: Alongside | None = None,
+    ) -> Deferred[None]:
+        def pushed(descriptor: Descriptor) -> Deferred[None]:
+            return self._pushed(descriptor, payload, tags)
+
+        return self._manifests.put(
+            manifest, payload, digest, tags, condition, both(pushed, alongside)
+        )
 
     @deferred
-    async def delete(self, digest: Digest) -> None:
-        await shielded(self._delete(digest))
+    async def delete(self, digest: Digest) -> Sequence[Tag]:
+        return await shielded(self._delete(digest))
 
     def _told(self, descriptor: Descriptor, reference: Reference) -> Descriptor:
         tag = "" if isinstance(reference, Digest) else reference
@@ -81,9 +90,9 @@ class ListeningManifests:
         await self._report.write(EventAction.PUSH, *targets)
 
     @deferred
-    async def _delete(self, digest: Digest) -> None:
-        deleting: Deferred[Any] = self._manifests.delete(digest)
-        tags = await deleting
+    async def _delete(self, digest: Digest) -> Sequence[Tag]:
+        tags: Sequence[Tag] = await self._manifests.delete(digest)
         targets = self._report.targets
-        gone = [targets.gone(Kind.MANIFEST, digest), *map(targets.tag, tags or ())]
+        gone = [targets.gone(Kind.MANIFEST, digest), *map(targets.tag, tags)]
         await self._report.write(EventAction.DELETE, *gone)
+        return tags

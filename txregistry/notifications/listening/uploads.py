@@ -8,12 +8,13 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from txregistry.deferreds import deferred, shielded
-from txregistry.interfaces import IByteStream, IUpload, IUploads
+from txregistry.deferreds import deferred
+from txregistry.interfaces import Alongside, IByteStream, IUpload, IUploads
 from txregistry.model.byte_range import ContentRange
 from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import CANONICAL, Digest
 from txregistry.model.event import EventAction
+from txregistry.notifications.listening.alongside import both
 from txregistry.notifications.listening.report import Report
 
 
@@ -64,17 +65,20 @@ class ListeningUpload:
     ) -> Deferred[int]:
         return self._upload.append(stream, content_range, length)
 
-    @deferred
-    async def commit(
+    def commit(
         self,
         digest: Digest,
         stream: IByteStream | None = None,
         content_range: ContentRange | None = None,
         length: int | None = None,
-    ) -> Descriptor:
-        descriptor = await self._upload.commit(digest, stream, content_range, length)
-        await shielded(self._report.write(EventAction.PUSH, self._report.targets.blob(descriptor)))
-        return descriptor
+        alongside: Alongside | None = None,
+    ) -> Deferred[Descriptor]:
+        return self._upload.commit(
+            digest, stream, content_range, length, both(self._pushed, alongside)
+        )
 
     def cancel(self) -> Deferred[None]:
         return self._upload.cancel()
+
+    def _pushed(self, descriptor: Descriptor) -> Deferred[None]:
+        return self._report.write(EventAction.PUSH, self._report.targets.blob(descriptor))

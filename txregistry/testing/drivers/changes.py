@@ -4,10 +4,14 @@ Changes in steps.
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Sequence
 
+import pytest
+from twisted.internet.defer import Deferred
+
+from txregistry.deferreds import deferred
 from txregistry.errors import InvalidPath, PathBusy, PathNotFound
-from txregistry.interfaces import Change, Discard, IStorageDriver, Move, Put, Settle
+from txregistry.interfaces import Change, Discard, IStorageDriver, Move, Put, Settle, Tell
 from txregistry.testing.drivers.suite import Suite, coroutine_tests, names, read, together
 
 
@@ -32,6 +36,32 @@ class ChangeContract(Suite):
         assert await driver.get_content("/change/made/file") == b"made"
         assert await driver.get_content("/change/there") == b"again"
         assert await names(driver, "/change") == ["/change/made", "/change/new", "/change/there"]
+
+    async def test_change_tells(self, driver: IStorageDriver) -> None:
+        """What is to be told is told once, when what is before it can be seen."""
+        seen: list[Sequence[str]] = []
+        told: list[Deferred[None]] = []
+
+        @deferred
+        async def look() -> None:
+            seen.append(await names(driver, "/change"))
+
+        tell = Tell(lambda: told.append(look()))
+        await driver.change(
+            [Put("/change/a", b"x")], [Put("/change/b", b"x"), tell], [Put("/change/c/d", b"x")]
+        )
+        assert len(told) == 1
+        await told[0]
+        assert {"/change/a", "/change/b"} <= set(seen[0])
+
+    async def test_change_tells_nothing(self, driver: IStorageDriver) -> None:
+        """Of what fails nothing is told."""
+        told: list[int] = []
+        with pytest.raises(PathNotFound):
+            await driver.change([Settle("/change/absent"), Tell(lambda: told.append(1))])
+        with pytest.raises(PathNotFound):
+            await driver.change([Settle("/change/absent")], [Tell(lambda: told.append(2))])
+        assert told == []
 
     async def test_change_nothing(self, driver: IStorageDriver) -> None:
         """No change is one, too."""

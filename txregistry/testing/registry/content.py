@@ -5,15 +5,18 @@ Things to push, and how to push and pull them.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 from attrs import frozen
+from twisted.internet.defer import Deferred
 
+from txregistry.deferreds import deferred
 from txregistry.interfaces import IRegistry, IRepository, TagCondition
 from txregistry.model import media_types
 from txregistry.model.access import Requester
+from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import CANONICAL, Digest
 from txregistry.model.manifest import Manifest, parse_manifest
 from txregistry.model.name import RepositoryName, Tag
@@ -38,6 +41,37 @@ class Suite:
     def repository(self, registry: IRegistry) -> IRepository:
         """A repository, opened for nobody in particular."""
         return opened(registry)
+
+
+class Told:
+    """
+    Is told of something new, and takes its time.
+
+    :param look: looks at it, as others see it.
+
+    :ivar of: what it was told of.
+    """
+
+    def __init__(self, look: Callable[[Digest], Deferred[object]]) -> None:
+        self.of: list[Descriptor] = []
+        self._look = look
+        self._come: Deferred[None] = Deferred()
+        self._go_on: Deferred[None] = Deferred()
+
+    @deferred
+    async def __call__(self, descriptor: Descriptor) -> None:
+        self.of.append(descriptor)
+        await self._look(descriptor.digest)
+        self._come.callback(None)
+        await self._go_on
+
+    def come(self) -> Deferred[None]:
+        """:return: fires when it has been told, and has seen it."""
+        return self._come
+
+    def go_on(self) -> None:
+        """Let whoever waits for it go on."""
+        self._go_on.callback(None)
 
 
 def opened(registry: IRegistry, name: str = NAME, actor: str = "") -> IRepository:

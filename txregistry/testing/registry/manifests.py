@@ -5,6 +5,7 @@ Manifests and tags: given back as they were pushed, and never without what they 
 from __future__ import annotations
 
 import pytest
+from twisted.internet.defer import CancelledError
 
 from txregistry.errors import (
     ManifestBlobUnknown,
@@ -23,6 +24,7 @@ from txregistry.testing.registry.content import (
     OTHER,
     Pushed,
     Suite,
+    Told,
     image,
     index,
     opened,
@@ -146,6 +148,57 @@ class ManifestContract(Suite):
                 await again.manifests.get(Tag("a"))
             assert (await again.tags.page()).items == ("b",)
             assert (await again.manifests.get(what.digest)).payload == what.payload
+
+    async def test_alongside(self, registry: IRegistry, repository: IRepository) -> None:
+        """
+        Who is to be told of a manifest is told when everybody can see it and its tags, and the push
+        waits for him, even if whoever pushes goes away.
+        """
+        what = await push_image(repository, b"1")
+        told = Told(lambda _: opened(registry).manifests.stat(Tag("b")))
+        putting = repository.manifests.put(
+            what.manifest, what.payload, what.digest, [Tag("a"), Tag("b")], alongside=told
+        )
+        await told.come()
+        (descriptor,) = told.of
+        assert (descriptor.digest, descriptor.size) == (what.digest, len(what.payload))
+        assert descriptor.media_type == what.manifest.media_type
+        assert not putting.called
+        putting.cancel()
+        assert not putting.called
+        told.go_on()
+        with pytest.raises(CancelledError):
+            await putting
+        assert (await repository.tags.page()).items == ("a", "b")
+
+    async def test_nothing_alongside(self, repository: IRepository) -> None:
+        """
+        Of what comes to nothing nobody is told.
+        """
+        what, told = image(b"missing"), Told(repository.manifests.stat)
+        with pytest.raises(ManifestBlobUnknown):
+            await repository.manifests.put(what.manifest, what.payload, what.digest, alongside=told)
+        there = await push_image(repository, b"1", tags=["a"])
+        with pytest.raises(PreconditionFailed):
+            await repository.manifests.put(
+                there.manifest,
+                there.payload,
+                there.digest,
+                [Tag("a")],
+                TagCondition(absent=True),
+                told,
+            )
+        assert told.of == []
+
+    async def test_deleted_tags(self, repository: IRepository) -> None:
+        """
+        Whoever deletes a manifest is told which tags went with it.
+        """
+        what = await push_image(repository, b"1", tags=["a", "b"])
+        await push_image(repository, b"2", tags=["c", "b"])
+        assert sorted(await repository.manifests.delete(what.digest)) == ["a"]
+        untagged = await push_image(repository, b"3")
+        assert list(await repository.manifests.delete(untagged.digest)) == []
 
     async def test_delete_manifest(self, registry: IRegistry, repository: IRepository) -> None:
         """

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from zope.interface.verify import verifyObject
 
 from txregistry.errors import (
@@ -28,6 +28,7 @@ from txregistry.testing.registry.content import (
     OTHER,
     SUM,
     Suite,
+    Told,
     opened,
     read_blob,
 )
@@ -58,6 +59,34 @@ class UploadContract(Suite):
         assert await read_blob(repository, SUM) == BODY
         with pytest.raises(BlobUploadUnknown):
             await repository.uploads.resume(upload.id)
+
+    async def test_alongside(self, registry: IRegistry, repository: IRepository) -> None:
+        """
+        Who is to be told of a blob is told when everybody can see it, and the commit waits for him,
+        even if whoever commits goes away.
+        """
+        told = Told(opened(registry).blobs.stat)
+        upload = await repository.uploads.start()
+        committing = upload.commit(SUM, GivenStream(BODY), alongside=told)
+        await told.come()
+        assert [(each.digest, each.size) for each in told.of] == [(SUM, len(BODY))]
+        assert not committing.called
+        committing.cancel()
+        assert not committing.called
+        told.go_on()
+        with pytest.raises(CancelledError):
+            await committing
+        assert await read_blob(repository, SUM) == BODY
+
+    async def test_nothing_alongside(self, repository: IRepository) -> None:
+        """
+        Of what comes to nothing nobody is told.
+        """
+        told = Told(repository.blobs.stat)
+        upload = await repository.uploads.start()
+        with pytest.raises(DigestInvalid):
+            await upload.commit(SUM, GivenStream(b"something else"), alongside=told)
+        assert told.of == []
 
     async def test_whose(self, registry: IRegistry) -> None:
         """

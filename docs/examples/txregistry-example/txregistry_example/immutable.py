@@ -17,6 +17,7 @@ from zope.interface import implementer
 from txregistry.deferreds import deferred
 from txregistry.errors import ConfigurationError, Denied, ManifestUnknown, Problem
 from txregistry.interfaces import (
+    Alongside,
     IBlobs,
     IManifests,
     IReferrers,
@@ -94,15 +95,16 @@ class _Manifests(proxyForInterface(IManifests)):  # type: ignore[misc]  # as abo
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
+        alongside: Alongside | None = None,
     ) -> None:
         for tag in tags:
             await self._immutable.check_set(tag, digest)
-        await self.original.put(manifest, payload, digest, tags, condition)
+        await self.original.put(manifest, payload, digest, tags, condition, alongside)
 
     @deferred
-    async def delete(self, digest: Digest) -> None:
+    async def delete(self, digest: Digest) -> Sequence[Tag]:
         await self._immutable.check_remove(digest)
-        await self.original.delete(digest)
+        return await self.original.delete(digest)
 
 
 @implementer(IRepository)

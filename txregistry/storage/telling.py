@@ -1,0 +1,36 @@
+"""
+Telling of what is new, beside making it durable.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred, succeed
+
+from txregistry.interfaces import Alongside, Change, Tell
+from txregistry.model.descriptor import Descriptor
+
+
+class Telling:
+    """
+    What is told of one new thing.
+
+    :param alongside: whom to tell, if anybody.
+    :param descriptor: of the thing.
+    """
+
+    def __init__(self, alongside: Alongside | None, descriptor: Descriptor) -> None:
+        self._alongside = alongside
+        self._descriptor = descriptor
+        self._told: Deferred[None] = succeed(None)
+
+    def changes(self) -> list[Change]:
+        """:return: what to put behind the change that makes it seen."""
+        return [] if self._alongside is None else [Tell(self._tell)]
+
+    def told(self) -> Deferred[None]:
+        """:return: fires when whom to tell is ready; to be asked when the change has been made."""
+        return self._told
+
+    def _tell(self) -> None:
+        if self._alongside is not None:
+            self._told = self._alongside(self._descriptor)
