@@ -604,13 +604,17 @@ class FactoryTests:
 
     def test_weak_certificate(self, tmp_path: Path) -> None:
         """
-        A bundle with a key that can't sign tokens is refused at the start.
+        A certificate whose key can't sign tokens is left out of the bundle; if none is left the
+        bundle is refused.
         """
         weak = JWK.generate(kty="RSA", size=1024).get_op_key("sign")
         path = tmp_path / "bundle"
         path.write_bytes(certified("weak", key=weak).pem)
         with pytest.raises(ConfigurationError, match="1024 bits"):
             create(rootcertbundle=str(path))
+        good = certified("good")
+        judged = judge(tmp_path, bundle=path.read_bytes() + good.pem)
+        assert judged.takes(good.issuer().token(MAY_PULL))
 
     async def test_made(self, tmp_path: Path) -> None:
         """

@@ -15,6 +15,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from hypothesis import given
+from hypothesis import strategies as st
 from jwcrypto.jwk import JWK
 
 from tests.auth.token.issuer import (
@@ -27,7 +29,8 @@ from tests.auth.token.issuer import (
     key_set,
 )
 from tests.auth.token.kit import PULL, PUSH, judge
-from txregistry.auth.token.keys import ALGORITHMS, fingerprint, thumbprint
+from txregistry.auth.token.jwks import parse_key_set
+from txregistry.auth.token.keys import ALGORITHMS, fingerprint, key_of_jwk, thumbprint
 
 MAY_PULL = allowed("a/b", "pull")
 
@@ -426,3 +429,32 @@ class AttackTests:
         mixed = ".".join([*more.split(".")[:2], less.split(".")[2]])
         assert judged.takes(less)
         assert judged.error(mixed, PULL, PUSH) == ""
+
+    @given(st.sampled_from(ALGORITHMS), st.binary(max_size=300))
+    def test_any_signature(self, algorithm: str, signature: bytes) -> None:
+        """
+        Whatever stands in the place of a signature is none, and is no trouble.
+        """
+        key = parse_key_set(key_set(key_for(algorithm), kid="k")).keys["k"]
+        assert not key.has_signed(algorithm, b"signed", signature)
+
+    @given(
+        st.dictionaries(
+            st.sampled_from(["kty", "crv", "n", "e", "x", "y", "k", "d", "use", "alg", "key_ops"]),
+            st.sampled_from(["RSA", "EC", "OKP", "oct", "P-256", "Ed25519", "Ed448", "AQAB", "sig"])
+            | st.text(max_size=9)
+            | st.binary(max_size=66).map(b64)
+            | st.lists(st.text(max_size=3), max_size=2)
+            | st.none()
+            | st.integers(),
+        )
+    )
+    def test_any_key(self, jwk: dict[str, Any]) -> None:
+        """
+        Whatever a key set holds is a key, or is left out.
+        """
+        try:
+            key = key_of_jwk(jwk)
+        except ValueError:
+            return
+        assert key.algorithms <= set(ALGORITHMS)

@@ -41,10 +41,16 @@ class Bundle:
 
 def read_bundle(data: bytes) -> Bundle:
     """
-    :raises ValueError: if it holds no certificate, or one that can't be used.
+    As :func:`~txregistry.auth.token.certificates.parse_bundle`, with a line in the log for each
+    certificate that can only vouch for others.
+
+    :raises ValueError: if it holds no certificate, or none whose key signs tokens.
     """
     certificates = parse_bundle(data)
-    return Bundle(certificates, keys_of(certificates))
+    found = keys_of(certificates)
+    for sentence in found.skipped:
+        _log.info("auth.token.rootcertbundle: {sentence}", sentence=sentence)
+    return Bundle(certificates, found.keys)
 
 
 def read_key_set(data: bytes) -> KeySet:

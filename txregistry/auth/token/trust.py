@@ -9,9 +9,11 @@ from typing import Protocol
 
 from attrs import field, frozen
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from twisted.internet.defer import Deferred
 
 from txregistry.auth.token.certificates import Roots, Vouched
+from txregistry.auth.token.jwks import KeySet
 from txregistry.auth.token.jws import Jws
 from txregistry.auth.token.keys import TrustedKey, names_of, trusted_key
 from txregistry.auth.token.refusals import SignatureWrong, TokenInvalid
@@ -81,15 +83,23 @@ class IKeys(Protocol):
         """
 
 
-def keys_of(certificates: tuple[x509.Certificate, ...]) -> dict[str, TrustedKey]:
+def keys_of(certificates: tuple[x509.Certificate, ...]) -> KeySet:
     """
     :return: the keys of certificates, each under both of its names.  As with distribution it
-        doesn't matter for them when the certificate expires.
-    :raises ValueError: if one can't sign tokens.
+        doesn't matter for them when the certificate expires.  One that can't sign tokens is left
+        out: bundles of authorities have old ones, too.
+    :raises ValueError: if no key is left.
     """
     keys: dict[str, TrustedKey] = {}
-    for certificate in certificates:
-        key = trusted_key(certificate.public_key())
-        if not isinstance(key.key, bytes):
-            keys |= dict.fromkeys(names_of(key.key), key)
-    return keys
+    skipped = []
+    for number, certificate in enumerate(certificates, 1):
+        try:
+            key = trusted_key(certificate.public_key())
+        except (ValueError, UnsupportedAlgorithm) as error:
+            skipped.append(f"the key of certificate {number} is left out: {error}")
+        else:
+            if not isinstance(key.key, bytes):
+                keys |= dict.fromkeys(names_of(key.key), key)
+    if not keys:
+        raise ValueError("; ".join(["there is no key in it that signs tokens", *skipped]))
+    return KeySet(keys, tuple(skipped))
