@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 from jwcrypto.jwk import JWK
 from jwcrypto.jws import JWS, default_allowed_algs
+from OpenSSL.crypto import X509, PKey
 
 ISSUER = "auth.example"
 SERVICE = "registry.example"
@@ -199,3 +201,14 @@ def certified(
     if usages:
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
     return Certified(builder.sign(by.key if by else key, hashes.SHA256()), key)
+
+
+def signed_again(leaf: Certified, by: Certified, digest: str) -> Certified:
+    """
+    The same certificate, signed by way of another hash, which the modern library refuses to use.
+    """
+    again = X509.from_cryptography(leaf.certificate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        again.sign(PKey.from_cryptography_key(by.key), digest)
+    return Certified(again.to_cryptography(), leaf.key)

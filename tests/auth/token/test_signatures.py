@@ -27,6 +27,7 @@ from tests.auth.token.issuer import (
     claims,
     key_for,
     key_set,
+    signed_again,
 )
 from tests.auth.token.kit import PULL, PUSH, judge
 from txregistry.auth.token.jwks import parse_key_set
@@ -250,6 +251,15 @@ class ChainTests:
         judged = judge(tmp_path, bundle=self.ROOT.pem)
         token = certified("leaf", self.ROOT, days=days).issuer().token(MAY_PULL)
         assert judged.error(token) == "invalid_token"
+
+    def test_broken_hash(self, tmp_path: Path) -> None:
+        """
+        A signature by way of a broken hash vouches for nothing; what is trusted itself needs none.
+        """
+        leaf = signed_again(certified("leaf", self.ROOT), self.ROOT, "sha1")
+        token = leaf.issuer().token(MAY_PULL)
+        assert judge(tmp_path, bundle=self.ROOT.pem).error(token) == "invalid_token"
+        assert judge(tmp_path, bundle=leaf.pem).takes(token)
 
     def test_expires_while_remembered(self, tmp_path: Path) -> None:
         """

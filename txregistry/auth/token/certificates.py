@@ -18,6 +18,8 @@ from txregistry.auth.token.refusals import TokenInvalid
 
 LONGEST_CHAIN: Final = 10
 
+_BROKEN: Final = frozenset({"md5", "sha1"})
+
 _BLOCK: Final = re.compile(
     rb"-----BEGIN ([A-Z0-9 ]+)-----.*?-----END \1-----", re.DOTALL | re.ASCII
 )
@@ -73,6 +75,8 @@ class Roots:
             certificates = [x509.load_der_x509_certificate(_decoded(text)) for text in chain]
             key = trusted_key(certificates[0].public_key())
             return Vouched(key, self._verify(certificates, now))
+        except TokenInvalid:
+            raise
         except X509StoreContextError as error:
             raise TokenInvalid(f"its certificates are not trusted: {error}") from None
         except Exception as error:  # noqa: BLE001 - a stranger's certificate may break its parser
@@ -82,7 +86,11 @@ class Roots:
     def _verify(self, certificates: list[x509.Certificate], now: float) -> float:
         leaf, *others = map(X509.from_cryptography, certificates)
         verified = X509StoreContext(self._store(now), leaf, others).get_verified_chain()
-        return min(each.to_cryptography().not_valid_after_utc.timestamp() for each in verified)
+        found = [each.to_cryptography() for each in verified]
+        # Of the last one nobody's signature counts: it is trusted itself.
+        if any(_is_forgeable(each) for each in found[:-1]):
+            raise TokenInvalid("a certificate of it is signed by way of a broken hash")
+        return min(each.not_valid_after_utc.timestamp() for each in found)
 
     def _store(self, now: float) -> X509Store:
         """:return: one of its own for each chain, as several threads verify at once."""
@@ -97,3 +105,9 @@ class Roots:
 
 def _decoded(text: str) -> bytes:
     return b64decode(text, validate=True)
+
+
+def _is_forgeable(certificate: x509.Certificate) -> bool:
+    """:return: whether another certificate could be made that this one's signature is right for."""
+    hash_ = certificate.signature_hash_algorithm
+    return hash_ is not None and hash_.name in _BROKEN
