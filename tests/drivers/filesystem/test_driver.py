@@ -13,12 +13,16 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 from uuid import uuid4
 
 import pytest
 
 from tests.drivers.filesystem.conftest import MakeDriver
+from txregistry.deferreds import InlineThreads
 from txregistry.drivers.base import CheckedDriver
+from txregistry.drivers.filesystem.driver import FilesystemDriver
+from txregistry.drivers.filesystem.threads import DriverThreads
 from txregistry.errors import (
     ConfigurationError,
     InvalidPath,
@@ -26,7 +30,7 @@ from txregistry.errors import (
     PathNotFound,
     StorageFailure,
 )
-from txregistry.interfaces import Discard, IStorageDriver, Move, Put, Settle
+from txregistry.interfaces import Discard, IStorageDriver, Move, Put, Settle, Tell
 from txregistry.testing.drivers.suite import KIB, MIB, names, noise, read, write
 
 NOBODY = 65534
@@ -270,6 +274,16 @@ class DurableTests:
         assert sorted(synced[:3]) == ["/a/two.tmp", "/b/three.tmp", "/d/data"]
         assert sorted(synced[3:-1]) == ["/", "/a", "/d"] or sorted(synced[3:-1]) == ["/a", "/d"]
         assert synced[-1] == "/b"
+
+    async def test_tell(self, root: Path, synced: list[str]) -> None:
+        """What can be seen is told before its name is synced: both take their time side by side."""
+        driver = FilesystemDriver(str(root), cast(DriverThreads, InlineThreads()))
+        await driver.put_content("/a/one", b"x")
+        synced.clear()
+        tell = Tell(lambda: synced.append("told"))
+        await driver.change([Put("/a/one", b"y"), tell], [Put("/a/two", b"z")])
+        assert sorted(synced[:2]) == ["/a/one.tmp", "/a/two.tmp"]
+        assert synced[2:] == ["told", "/a", "/a"]
 
     async def test_settle(self, driver: IStorageDriver, synced: list[str]) -> None:
         """What somebody else may not have synced is, once."""
