@@ -186,6 +186,20 @@ class CrowdTests:
         for outcome in crowd[:17]:
             assert not await outcome
 
+    async def test_too_many_is_no_failure(self, kit: Kit) -> None:
+        """
+        Who is sent away since others keep everybody busy has not failed.
+        """
+        passwords = kit.passwords()
+        kit.threads.held = []
+        for number in range(17):
+            started(is_right_now(passwords, BasicCredentials("ann", b"%d" % number)))
+        with pytest.raises(TooManyRequests):
+            await is_right_now(passwords, JOE)
+        about_joe = [told for told in kit.attempts.told if " joe " in told]
+        assert about_joe == [f"admit joe {HERE}", f"succeeded joe {HERE}"]
+        kit.threads.release()
+
     async def test_refused(self, kit: Kit) -> None:
         """
         Who has failed too often isn't checked, and nothing is remembered of it.

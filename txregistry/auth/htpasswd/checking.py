@@ -17,7 +17,7 @@ from txregistry.auth.htpasswd.outcomes import Outcomes
 from txregistry.auth.htpasswd.turns import Turns
 from txregistry.auth.htpasswd.watching import WatchedFile
 from txregistry.deferreds import Threads, deferred
-from txregistry.errors import Unavailable
+from txregistry.errors import TooManyRequests, Unavailable
 from txregistry.interfaces import IAttempts
 
 
@@ -103,15 +103,25 @@ class Passwords:
         await self._attempts.admit(credentials.user, address)
         known = self._outcomes.of(key)
         if known is None:
-            right = await self._checking.run(
-                key, lambda: self._check(credentials, entries, key, address)
-            )
+            right = await self._checked(credentials, entries, key, address)
         else:
             right = known
         # Who repeats what is known to be wrong guesses nothing.
         tell = self._attempts.failed if known is None and not right else self._attempts.succeeded
         tell(credentials.user, address)
         return self._outcomes.right_until(key) if right else 0.0
+
+    async def _checked(
+        self, credentials: BasicCredentials, entries: Entries, key: bytes, address: str
+    ) -> bool:
+        try:
+            return await self._checking.run(
+                key, lambda: self._check(credentials, entries, key, address)
+            )
+        except TooManyRequests:
+            # Nothing was checked, since others keep everybody busy: it is no failure of his.
+            self._attempts.succeeded(credentials.user, address)
+            raise
 
     async def _check(
         self, credentials: BasicCredentials, entries: Entries, key: bytes, address: str
