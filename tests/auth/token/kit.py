@@ -47,6 +47,32 @@ class CountingThreads(InlineThreads):
         return super().run(function, *args, **kwargs)
 
 
+class SlowThreads(InlineThreads):
+    """
+    Do nothing until they are let.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: list[Any] = []
+
+    def run(self, function: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
+        """
+        Keep it for later.
+        """
+        outcome: Deferred[Any] = Deferred()
+        self._held.append(lambda: outcome.callback(function(*args, **kwargs)))
+        return outcome
+
+    def release(self) -> None:
+        """
+        Do all that is waiting.
+        """
+        held, self._held = self._held, []
+        for each in held:
+            each()
+
+
 @define
 class Judge:
     """
@@ -111,9 +137,10 @@ def judge(
     keys: bytes = b"",
     algorithms: Sequence[str] = ALGORITHMS,
     realm: Any = None,
+    reading: InlineThreads | None = None,
 ) -> Judge:
     """
-    A controller that trusts what is in these files.
+    A controller that trusts what is in these files, which are read in threads of their own.
     """
     clock = Clock()
     clock.advance(time.time())
@@ -128,7 +155,7 @@ def judge(
     files = KeyFiles(
         watched("bundle.pem", bundle, read_bundle),
         watched("jwks.json", keys, read_key_set),
-        InlineThreads(),
+        reading or InlineThreads(),
         clock.seconds,
     )
     access = TokenAccess(

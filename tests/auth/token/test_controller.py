@@ -37,7 +37,7 @@ from tests.auth.token.issuer import (
     key_for,
     key_set,
 )
-from tests.auth.token.kit import DELETE, PULL, PUSH, Judge, error_of, judge
+from tests.auth.token.kit import DELETE, PULL, PUSH, Judge, SlowThreads, error_of, judge
 from txregistry.auth.attempts import UnlimitedAttempts
 from txregistry.auth.token.challenge import (
     FixedRealm,
@@ -260,6 +260,39 @@ class FileTests:
         judged.clock.advance(1.1)
         assert judged.takes(token)
         assert judged.takes(SIGNER.token(MAY_PULL))
+
+    async def test_nobody_came_for_long(self, tmp_path: Path) -> None:
+        """
+        Where nobody has come for long the file is looked at first: a key that was taken out in the
+        meantime opens nothing, be it once.
+        """
+        slow = SlowThreads()
+        judged = judge(tmp_path, keys=KEYS, reading=slow)
+        credentials = Credentials(f"Bearer {SIGNER.token(MAY_PULL)}")
+        for key, taken in ((KEYS, True), (key_set(key_for("ES384"), kid="other"), False)):
+            (tmp_path / "jwks.json").write_bytes(key)
+            judged.clock.advance(60)
+            asked = [judged.access.authorize(credentials, [PULL]) for _ in range(3)]
+            assert not any(each.called for each in asked)
+            slow.release()
+            for each in asked:
+                if taken:
+                    assert (await each).rule == "token"
+                else:
+                    with pytest.raises(Unauthorized):
+                        await each
+
+    def test_nobody_waits(self, tmp_path: Path) -> None:
+        """
+        Where somebody has come a moment ago nobody waits for the file.
+        """
+        slow = SlowThreads()
+        judged = judge(tmp_path, keys=KEYS, reading=slow)
+        token = SIGNER.token(MAY_PULL)
+        judged.access.authorize(Credentials(f"Bearer {token}"), [PULL])
+        slow.release()
+        judged.clock.advance(2)
+        assert judged.takes(token)
 
     def test_same_time_and_size(self, judged: Judge, tmp_path: Path) -> None:
         """

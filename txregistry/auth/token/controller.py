@@ -88,8 +88,14 @@ class TokenAccess:
         authorization = credentials.authorization
         if authorization[:7].lower() != "bearer " or not authorization[7:8]:
             return fail(self.refusal(credentials, accesses))
-        self._keys.glance()
-        digest = sha256(authorization.encode("latin-1", "replace")).digest()
+        looked = self._keys.glance()
+        if looked is not None:
+            return looked.addCallback(lambda _: self._judge(credentials, accesses))
+        return self._judge(credentials, accesses)
+
+    def _judge(self, credentials: Credentials, accesses: Sequence[Access]) -> Deferred[Grant]:
+        """Grant what a token is good for by what is trusted now."""
+        digest = sha256(credentials.authorization.encode("latin-1", "replace")).digest()
         claims = self._recall(digest)
         if claims is None:
             return self._verify_and_judge(digest, credentials, accesses)

@@ -23,6 +23,9 @@ from txregistry.deferreds import Threads, deferred
 GLANCE: Final = 1.0
 """Seconds after which files are looked at again, if anybody comes."""
 
+STALE: Final = 5.0
+"""Seconds after which they are looked at first: a key that was taken out opens nothing then."""
+
 _log = Logger()
 
 
@@ -88,10 +91,9 @@ class KeyFiles:
         self._looking = Looking(self._look, seconds)
         self.trust = self._trust()
 
-    def glance(self) -> None:
+    def glance(self) -> Deferred[None] | None:
         """Look at the files, if that is a second ago."""
-        if self._looking.is_due(GLANCE):
-            self._looking.begin()
+        return self._looking.glance(GLANCE, STALE)
 
     def look(self) -> Deferred[None]:
         """Look at the files, if that is a second ago, and wait for it."""

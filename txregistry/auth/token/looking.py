@@ -37,6 +37,20 @@ class Looking:
         self._running = True
         self._look().addErrback(self._failed).addCallback(self._end)
 
+    def glance(self, after: float, stale: float) -> Deferred[None] | None:
+        """
+        Look again where that was long ago.
+
+        :param after: how many seconds ago the last look must be to be worth another one.
+        :param stale: after how many seconds what it has shown is not to be relied on.
+        :return: ``None`` if it still is; else what fires when somebody has looked.
+        """
+        if self.is_due(after):
+            self.begin()
+        if self._seconds() - self._ended < stale:
+            return None
+        return self.done(after)
+
     def done(self, after: float) -> Deferred[None]:
         """
         :param after: how many seconds ago the last look must be to be worth another one.

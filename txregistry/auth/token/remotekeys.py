@@ -53,11 +53,11 @@ class RemoteKeys:
             self._merge()
         return self._trust
 
-    def glance(self) -> None:
-        """Fetch the keys again where that was long ago."""
-        self._others.glance()
+    def glance(self) -> Deferred[None] | None:
+        """Fetch the keys again where that was long ago; a slow server keeps nobody waiting."""
         if self._looking.is_due(REFRESH if self._keys else PATIENCE):
             self._looking.begin()
+        return self._others.glance()
 
     @deferred
     async def look(self) -> None:

@@ -71,8 +71,13 @@ class IKeys(Protocol):
     def trust(self) -> Trust:
         """What is trusted now."""
 
-    def glance(self) -> None:
-        """Look for changes some time soon: called with every request, so it must cost nothing."""
+    def glance(self) -> Deferred[None] | None:
+        """
+        Look for changes some time soon: called with every request, so it must cost nothing.
+
+        :return: ``None``; or, where nobody has come for so long that what is trusted may be trusted
+            no more, what fires when that has been looked at.
+        """
 
     def look(self) -> Deferred[None]:
         """

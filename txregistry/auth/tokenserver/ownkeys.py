@@ -9,7 +9,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 
 from txregistry.auth.token.files import WatchedFile
-from txregistry.auth.token.keyfiles import GLANCE
+from txregistry.auth.token.keyfiles import GLANCE, STALE
 from txregistry.auth.token.looking import Looking
 from txregistry.auth.tokenserver.signing import SigningKeys
 from txregistry.deferreds import Threads, deferred
@@ -41,10 +41,9 @@ class OwnKeys:
         self.signing = self._file.value
         self.trust = self.signing.trust
 
-    def glance(self) -> None:
+    def glance(self) -> Deferred[None] | None:
         """Look at the file, if that is a second ago."""
-        if self._looking.is_due(GLANCE):
-            self._looking.begin()
+        return self._looking.glance(GLANCE, STALE)
 
     def look(self) -> Deferred[None]:
         """

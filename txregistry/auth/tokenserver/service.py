@@ -167,6 +167,9 @@ class TokenService:
         :raises TokenRefused: if it isn't good.
         """
         jws = parse_jws(token, _REFRESHABLE)
+        looked = self._keys.glance()
+        if looked is not None:
+            await looked
         if not self._keys.trust.knows(jws):
             await self._keys.look()
         now = self._now()
