@@ -40,6 +40,11 @@ LOOK_SECONDS: Final = 0.5
 MOST_ASIDE: Final = 3
 """How many damaged files are kept."""
 
+LOG_BYTES: Final = 1024 * 1024
+"""How large the log is at least."""
+
+_CACHE: Final = 512 * 1024
+
 _LOG_PAGES: Final = 4000
 """Pages of the log after which whoever writes empties it, if nobody else has."""
 
@@ -191,8 +196,28 @@ class Database:
                 self._log_file = os.open(
                     f"{self._directory.database}-wal", os.O_RDWR | os.O_CLOEXEC
                 )
+                self._grow_log(connection)
                 sync_directory(self._directory.path)
         return connection
+
+    def _grow_log(self, connection: sqlite3.Connection) -> None:
+        """
+        Make the log so large that it seldom grows: a sync of a file whose size has changed takes
+        twice as long, and holds up the syncs of the storage.
+        """
+        if not self._mends or os.fstat(self._log_file).st_size >= LOG_BYTES:
+            return
+        with suppress(sqlite3.Error, OSError):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                # More than the cache holds: what is over is written, and never becomes valid.
+                connection.execute(
+                    "INSERT INTO events (at, payload) VALUES (0, zeroblob(?))",
+                    (LOG_BYTES + _CACHE,),
+                )
+            finally:
+                connection.execute("ROLLBACK")
+            os.fsync(self._log_file)
 
     def _connect(self) -> sqlite3.Connection:
         path = self._directory.database if self._directory else ":memory:"
@@ -206,7 +231,7 @@ class Database:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         connection.execute("PRAGMA journal_size_limit = 67108864")
-        connection.execute("PRAGMA cache_size = -1024")
+        connection.execute(f"PRAGMA cache_size = {-_CACHE // 1024}")
         size = connection.execute("PRAGMA page_size").fetchone()[0]
         connection.execute(f"PRAGMA max_page_count = {max(self._maxsize // size, 64)}")
         connection.execute("BEGIN IMMEDIATE")
