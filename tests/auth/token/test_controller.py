@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from jwcrypto.jwk import JWK
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.task import Clock
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.task import Clock, LoopingCall
+from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Site
@@ -524,6 +526,37 @@ class _Silent(Resource):
         return NOT_DONE_YET
 
 
+class _Babble(Protocol):
+    factory: Babbling
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        self.transport.write(self.factory.begin)
+        self._calls = LoopingCall(self.transport.write, self.factory.go_on)
+        self._calls.start(0.01)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._calls.stop()
+        self.factory.left.callback(None)
+
+
+class Babbling(Factory):
+    """
+    A server that never comes to an end.
+
+    :param begin: what it sends first.
+    :param go_on: what it sends again and again.
+    :ivar left: fires when the client is gone.
+    """
+
+    protocol: Any = _Babble
+    noisy = False
+
+    def __init__(self, begin: bytes, go_on: bytes) -> None:
+        self.begin, self.go_on = begin, go_on
+        self.left: Deferred[None] = Deferred()
+
+
 @pytest.fixture
 def base() -> Iterator[str]:
     """
@@ -569,6 +602,35 @@ class FetchingTests:
         monkeypatch.setattr("txregistry.auth.token.fetching.TIMEOUT", 0.1)
         with pytest.raises(ValueError, match=r"within 0\.1 seconds"):
             await Fetching(reactor, f"{base}/silent").fetch()
+
+    @pytest.mark.parametrize(
+        ("begin", "go_on", "reason"),
+        [
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", b" ", "within"),
+            (b"HTTP/1.1 200 OK\r\n\r\n", b" ", "within"),
+            (b"HTTP/1.1 200 OK\r\n", b"X-More: %b\r\n" % (b"x" * 9999) * 99, "too much"),
+            (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 9999, "within|too much"),
+            (b"HTTP/1.1 302 Found\r\nContent-Length: 99999\r\n\r\n", b" ", "answers 302"),
+            (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", b" ", "is packed"),
+        ],
+        ids=["slow", "endless", "head", "answers", "redirect", "packed"],
+    )
+    async def test_without_an_end(
+        self, begin: bytes, go_on: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        A server that sends on and on, much or little, is left in time.
+        """
+        monkeypatch.setattr("txregistry.auth.token.fetching.TIMEOUT", 0.3)
+        anything: Any = reactor
+        server = Babbling(begin, go_on)
+        listening = anything.listenTCP(0, server, interface="127.0.0.1")
+        try:
+            with pytest.raises(ValueError, match=reason):
+                await Fetching(reactor, f"http://127.0.0.1:{listening.getHost().port}/").fetch()
+            await server.left
+        finally:
+            listening.stopListening()
 
 
 OPTIONS = {"realm": REALM, "issuer": ISSUER, "service": SERVICE}

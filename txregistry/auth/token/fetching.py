@@ -8,20 +8,22 @@ from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, HTTPConnectionPool, ResponseDone
+from twisted.web.client import Agent, ResponseDone, ResponseFailed
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 
+from txregistry.auth.token.connecting import BoundedEndpoints
 from txregistry.deferreds import deferred
 
 LARGEST: Final = 1024 * 1024
 TIMEOUT: Final = 10.0
 
 OK: Final = 200
+
+_HEADERS: Final = Headers({"Accept": ["application/json"]})
 
 
 def check_address(url: str) -> None:
@@ -56,9 +58,11 @@ class Fetching:
 
     def __init__(self, reactor: Any, url: str) -> None:
         self._reactor = reactor
-        self._url = url
-        pool = HTTPConnectionPool(reactor, persistent=False)
-        self._client = HTTPClient(Agent(reactor, pool=pool, connectTimeout=TIMEOUT))
+        self._url = url.encode("ascii")
+        self._endpoints = BoundedEndpoints(reactor, TIMEOUT)
+        # It follows no redirects: they could lead anywhere, and whoever answers there decides who
+        # gets in.  Nor does it unpack anything, which could be much larger than it looks.
+        self._agent = Agent.usingEndpointFactory(reactor, self._endpoints)
 
     def fetch(self) -> Deferred[bytes]:
         """
@@ -72,21 +76,32 @@ class Fetching:
 
     @deferred
     async def _fetch(self) -> bytes:
-        # A redirect could lead anywhere, and whoever answers there decides who gets in.
-        response = await self._client.get(
-            self._url,
-            allow_redirects=False,
-            unbuffered=True,
-            headers=Headers({"Accept": ["application/json"], "Accept-Encoding": ["identity"]}),
+        try:
+            asked: Deferred[Any] = self._agent.request(b"GET", self._url, _HEADERS.copy())
+            response = await asked
+            _check(response)
+            body = _Body()
+            response.deliverBody(body)
+            return await body.complete
+        except ResponseFailed as error:
+            reasons = ", ".join(each.getErrorMessage() for each in error.reasons)
+            raise ValueError(f"the connection ended, or too much came over it: {reasons}") from None
+        finally:
+            # Else one that sends on, or nothing more, would keep it for as long as it likes.
+            self._endpoints.abort()
+
+
+def _check(response: Any) -> None:
+    """
+    :raises ValueError: if it isn't the document.
+    """
+    if response.code != OK:
+        raise ValueError(
+            f"the server answers {response.code}"
+            + (", and redirects are not followed" if 300 <= response.code < 400 else "")
         )
-        if response.code != OK:
-            raise ValueError(
-                f"the server answers {response.code}"
-                + (", and redirects are not followed" if 300 <= response.code < 400 else "")
-            )
-        body = _Body()
-        response.deliverBody(body)
-        return await body.complete
+    if response.headers.getRawHeaders(b"content-encoding", [b"identity"]) != [b"identity"]:
+        raise ValueError("the answer is packed, which nobody has asked for")
 
 
 def _too_late(_: object, seconds: float) -> bytes:
@@ -99,16 +114,18 @@ class _Body(Protocol):
     """
 
     def __init__(self) -> None:
-        self.complete: Deferred[bytes] = Deferred(lambda _: self._abort())
+        self.complete: Deferred[bytes] = Deferred()
         self._pieces: list[bytes] = []
         self._size = 0
 
     def dataReceived(self, data: bytes) -> None:
+        if self.complete.called:
+            return
         self._pieces.append(data)
         self._size += len(data)
-        if self._size > LARGEST and not self.complete.called:
+        if self._size > LARGEST:
+            self._pieces.clear()
             self.complete.errback(ValueError(f"the answer has more than {LARGEST} bytes"))
-            self._abort()
 
     def connectionLost(self, reason: Failure | None = None) -> None:
         if self.complete.called:
@@ -117,9 +134,3 @@ class _Body(Protocol):
             self.complete.callback(b"".join(self._pieces))
         else:
             self.complete.errback(reason)
-
-    def _abort(self) -> None:
-        self._pieces.clear()
-        transport: Any = self.transport
-        if transport is not None:
-            transport.abortConnection()
