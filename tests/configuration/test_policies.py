@@ -242,6 +242,20 @@ class RateLimitTests:
         assert not configuration.ratelimit.limits
         assert configuration.log.audit.path == ""
 
+    def test_addresses_that_anybody_may_claim(self, complaints: Complaints) -> None:
+        """
+        Limits by address are warned of where everybody in private networks is believed.
+        """
+        for limit, key in (
+            ("address: {requests: 5}", "address"),
+            ("user: {requests: 5}, exempt: {addresses: 10.0.0.1}", "exempt.addresses"),
+        ):
+            more = f"ratelimit: {{{limit}}}\n"
+            (told,) = complaints(more)
+            assert told.startswith(f"config.yml:3: ratelimit.{key}: whoever is in a private")
+            assert complaints(more + "http: {trustedproxies: []}") == []
+        assert complaints("ratelimit: {user: {requests: 5}}") == []
+
     def test_rates(self, loaded: Parse) -> None:
         """
         At once there may be ten seconds' worth where nothing else is said.

@@ -1,5 +1,6 @@
 """
-What is wrong, or odd, in the section ``policies`` in the light of its other parts.
+What is wrong, or odd, in the section ``policies`` in the light of its other parts, and in all that
+goes by addresses in the light of the proxies that are believed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,12 @@ from collections.abc import Mapping
 from txregistry.configuration.report import Place
 from txregistry.configuration.shape import nearest
 from txregistry.configuration.tree import Node, Scalar, Sequence, Table, find, is_null
+
+_CLAIMED = (
+    "whoever is in a private network can say that he is somewhere else: name the proxies that "
+    "there are in http.trustedproxies, or [] if there are none"
+)
+"""By default the proxies of all private networks are believed, and so is everybody there."""
 
 
 def judge_policies(tree: Table, place: Place) -> None:
@@ -31,6 +38,22 @@ def judge_policies(tree: Table, place: Place) -> None:
         _judge_addresses(node, here)
 
 
+def judge_limits(tree: Table, place: Place) -> None:
+    """
+    Warn of limits by address where everybody in a private network may choose his own.
+    """
+    if not is_null(find(tree, "http.trustedproxies")):
+        return
+    for key in ("ratelimit.address", "ratelimit.exempt.addresses"):
+        node = find(tree, key)
+        if node is not None and not is_null(node):
+            here = place
+            for name in key.split("."):
+                here = here.child(name, node)
+            here.warning(_CLAIMED)
+            return
+
+
 def _judge_anonymous(node: Node, place: Place) -> None:
     """
     Warn of the first rule for the anonymous where ``/v2/`` asks for a password: most clients ask
@@ -49,16 +72,12 @@ def _judge_anonymous(node: Node, place: Place) -> None:
 
 def _judge_addresses(node: Node, place: Place) -> None:
     """
-    Warn of the first rule that goes by addresses where nobody has said which proxies there are: by
-    default those of all private networks are believed, and so is everybody there.
+    Warn of the first rule that goes by addresses where nobody has said which proxies there are.
     """
     for where, subjects in _subjects(node, place):
         addresses = find(subjects, "addresses")
         if addresses is not None and _elements(addresses, where):
-            where.child("addresses", addresses).warning(
-                "whoever is in a private network can say that he is somewhere else: name the "
-                "proxies that there are in http.trustedproxies, or [] if there are none"
-            )
+            where.child("addresses", addresses).warning(_CLAIMED)
             return
 
 
