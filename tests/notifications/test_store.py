@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -267,6 +269,28 @@ class FileTests:
         assert store.identity == other.identity
         store.close()
         other.close()
+
+    def test_two_of_one_process(self, directory: OutboxDirectory, store: Store) -> None:
+        """
+        Another process that looks and leaves takes nothing away from a process with two of them.
+        """
+        store.append(entries(b"0"), durable=True)
+        second = Store(directory, ["a", "b"], MIB)
+        second.open()
+        look = (
+            "from txregistry.notifications.directory import OutboxDirectory\n"
+            "from txregistry.notifications.store import Store\n"
+            f"store = Store(OutboxDirectory({directory.path!r}), None, {MIB})\n"
+            "print(store.totals()[0])\n"
+            "store.close()\n"
+        )
+        for number in (1, 2):
+            told = subprocess.run([sys.executable, "-c", look], capture_output=True, check=True)
+            assert int(told.stdout) == number
+            store.append(entries(b"more"), durable=True)
+        assert os.path.exists(f"{directory.database}-wal")
+        store.close()
+        second.close()
 
     def test_no_place(self) -> None:
         """

@@ -222,8 +222,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         path = self._directory.database if self._directory else ":memory:"
         if self._directory is not None:
-            # SQLite would make it readable for everybody.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            _make_private(path)
         return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
 
     def _set_up(self, connection: sqlite3.Connection) -> None:
@@ -288,6 +287,17 @@ class Database:
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()
+
+
+def _make_private(path: str) -> None:
+    """
+    Make a file that SQLite would make readable for everybody.
+
+    One that is there isn't opened: to close it would release what other connections of this process
+    have locked, and the next process to leave the file would take its log away from under them.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
