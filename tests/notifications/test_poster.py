@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,12 @@ import pytest
 import pytest_twisted
 
 from tests.cache.redis.certificates import Authority
-from tests.notifications.listener import Listener, close, error, hang, reset, sending, take
+from tests.notifications.listener import OK, Listener, close, error, hang, reset, sending, take
 from txregistry.notifications.formats.message import Message
 from txregistry.notifications.poster import Answer, Destination, Poster
 from txregistry.notifications.tls import BadFile, load_tls
 
 ERROR = "500 Internal Server Error"
-ODD = b"HTTP/1.1 299 \x1b[31m\r\nContent-Length: 0\r\n\r\n"
 MESSAGE = Message(((b"Content-Type", b"application/x"),), b'{"events": [{"id": "1"}]}')
 
 
@@ -111,6 +112,10 @@ class PosterTests:
                 sending(b"HTTP/1.1 299 \x1b[31m\r\nContent-Length: 0\r\n\r\n", b"", 1.0),
                 Answer(True, "299"),
             ),
+            (
+                sending(b"HTTP/1.1 4711 No\r\nContent-Length: 0\r\n\r\n", b"", 1.0),
+                Answer(False, "no status", "it answered no status"),
+            ),
         ],
     )
     async def test_answers(
@@ -163,6 +168,7 @@ class PosterTests:
         [
             "http://127.0.0.2:{port}/x",
             "http://127.0.0.1:1/x",
+            "http://me:mine@127.0.0.1:{port}/x",
             "//other/x",
             "ftp://127.0.0.1/",
             "http://[",
@@ -172,7 +178,7 @@ class PosterTests:
         self, listener: Listener, poster: Poster, location: str
     ) -> None:
         """
-        To another host, or another port, nothing is sent.
+        To another host, another port, or as somebody else, nothing is sent.
         """
         listener.answer = redirecting(307, location.format(port=listener.port))
         answer = await poster.post(MESSAGE)
@@ -238,6 +244,28 @@ class TLSTests:
         assert "certificate verify failed" in (await poster.post(MESSAGE)).problem
         assert not listener.heads
         await poster.close()
+
+    async def test_end(self, secure: tuple[Listener, Authority]) -> None:
+        """
+        The end doesn't wait for a listener that keeps its side of the connection open.
+        """
+        from twisted.internet import reactor
+
+        def linger(listener: Listener, connection: socket.socket, body: bytes) -> bool:
+            connection.sendall(OK)
+            ended.wait(20)
+            return False
+
+        ended = threading.Event()
+        listener, authority = secure
+        listener.answer = linger
+        tls = load_tls(*authority.issue("us"), [str(authority.certificate)])
+        poster = Poster(reactor, destination(listener, tls=tls, timeout=5.0))
+        assert await poster.post(MESSAGE) == Answer(True, "200 OK")
+        before = time.monotonic()
+        await poster.close()
+        ended.set()
+        assert time.monotonic() < before + 5
 
     def test_files(self, tmp_path: Path) -> None:
         """

@@ -115,8 +115,10 @@ class Poster:
     @deferred
     async def close(self) -> None:
         """Close the connection."""
-        await self._pool.closeCachedConnections()
+        closing = self._pool.closeCachedConnections()
+        # By itself TLS would wait until the other side closes as well.
         self._endpoints.abort()
+        await closing
 
     async def _follow(self, message: Message, deadline: float) -> Answer:
         url = self._url
@@ -290,15 +292,16 @@ def _may_follow(first: str, url: str) -> bool:
         to_tls = begin.hostname == now.hostname and (begin.scheme, now.scheme) == ("http", "https")
     except ValueError:
         return False
-    return same or to_tls
+    # Who we are there is not for the endpoint to say.
+    return (same or to_tls) and "@" not in now.netloc
 
 
 def _status(code: int) -> str:
-    """The endpoint's own words could be anything."""
+    """The endpoint's own words could be anything, and so could its numbers, which are counted."""
     try:
         return f"{code} {HTTPStatus(code).phrase}"
     except ValueError:
-        return str(code)
+        return str(code) if 100 <= code < 600 else "no status"
 
 
 def _words(error: BaseException) -> str:
