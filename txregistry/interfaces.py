@@ -99,9 +99,9 @@ class IFileWriter(Interface):
 
     size = Attribute("How many bytes it has, including those of earlier writers.  int")
 
-    def write(data: bytes) -> Deferred[None]:
+    def write(*pieces: bytes) -> Deferred[None]:
         """
-        Append some bytes.
+        Append some bytes, in one or more pieces.
 
         :raises NoSpace: if the storage is full; some of the bytes may have been written, and
             ``size`` says how many.

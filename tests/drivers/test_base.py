@@ -76,7 +76,7 @@ class SlowWriter:
         self.waiting: Deferred[None] = Deferred()
         self.closed = False
 
-    def write(self, data: bytes) -> Deferred[None]:
+    def write(self, *pieces: bytes) -> Deferred[None]:
         return self.waiting
 
     def truncate(self, size: int) -> Deferred[None]:

@@ -11,8 +11,8 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from txregistry.deferreds import InlineThreads, Threads, started
-from txregistry.storage import hashing
-from txregistry.storage.hashqueue import AHEAD, HashQueue
+from txregistry.storage import hashing, hashqueue
+from txregistry.storage.hashqueue import AHEAD, MOST, HashQueue
 
 LARGE = bytes(range(256)) * 4096
 
@@ -35,6 +35,9 @@ class LateThreads(Threads):
         calls, self.calls = self.calls, []
         for call in calls:
             call()
+
+    def tell(self, function: Callable[[], None]) -> None:
+        function()
 
 
 @pytest.fixture
@@ -94,13 +97,34 @@ class HashQueueTests:
         Who is faster than the hash waits for it.
         """
         queue = made(threads)
+        for _ in range(MOST // len(LARGE)):
+            queue.add(LARGE)
+            assert queue.room().called
         queue.add(LARGE)
-        assert started(queue.room()).called
-        queue.add(LARGE)
-        waiting = started(queue.room())
-        assert not waiting.called
+        come: list[None] = []
+        queue.room().addCallback(come.append)
+        assert not come
         threads.work()
-        assert waiting.called
+        assert come
+        assert started(queue.finish(MOST + len(LARGE))).called
+
+    def test_turns(self, threads: LateThreads, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        A long blob doesn't keep a thread from others.
+        """
+        monkeypatch.setattr(hashqueue, "AT_ONCE", 2 * len(LARGE))
+        queue = made(threads)
+        for _ in range(3):
+            queue.add(LARGE)
+        found: list[hashing.RunningHash | None] = []
+        started(queue.finish(3 * len(LARGE))).addCallback(found.append)
+        threads.work()
+        assert not found
+        assert len(threads.calls) == 1
+        threads.work()
+        [running] = found
+        assert running is not None
+        assert running.hexdigest() == hashlib.sha256(3 * LARGE).hexdigest()
 
     def test_room_of_all(self, threads: LateThreads) -> None:
         """
@@ -109,10 +133,11 @@ class HashQueueTests:
         queues = [made(threads) for _ in range(AHEAD // len(LARGE) + 1)]
         for queue in queues:
             queue.add(LARGE)
-        waiting = started(queues[-1].room())
-        assert not waiting.called
+        come: list[None] = []
+        queues[-1].room().addCallback(come.append)
+        assert not come
         threads.work()
-        assert waiting.called
+        assert come
 
     @pytest.mark.parametrize("length", [len(LARGE) - 1, 0, len(LARGE) + 1])
     async def test_other_length(self, length: int) -> None:

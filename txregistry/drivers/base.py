@@ -289,8 +289,8 @@ class CheckedWriter:
         return size
 
     @deferred
-    async def write(self, data: bytes) -> None:
-        await self._next(self._writer.write, data)
+    async def write(self, *pieces: bytes) -> None:
+        await self._next(self._writer.write, *pieces)
 
     @deferred
     async def truncate(self, size: int) -> None:

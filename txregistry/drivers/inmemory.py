@@ -263,8 +263,8 @@ class MemoryWriter:
         return len(self._content)
 
     @deferred
-    async def write(self, data: bytes) -> None:
-        self._content += data
+    async def write(self, *pieces: bytes) -> None:
+        self._content += b"".join(pieces)
 
     @deferred
     async def truncate(self, size: int) -> None:

@@ -40,6 +40,7 @@ class HashStates:
         """:return: the algorithm that was named when the upload began."""
         path = paths.upload_hash_states(self._name, self._id)
         try:
+            await self._parts.driver.stat(path)  # mostly there are none, and this costs less
             children = await self._parts.driver.list(path)
         except PathNotFound:
             return CANONICAL

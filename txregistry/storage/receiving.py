@@ -14,6 +14,7 @@ from txregistry.storage import hashing
 from txregistry.storage.hashing import RunningHash
 from txregistry.storage.hashqueue import HashQueue
 from txregistry.storage.waiting import opened
+from txregistry.storage.writequeue import WriteQueue
 
 READ_AT_ONCE: Final = 1024 * 1024
 """How many bytes are read for one call in a thread."""
@@ -59,40 +60,42 @@ class Receiver:
 
     async def _pour(self, stream: IByteStream, most: int | None) -> int:
         """
-        Append what comes, but for what is too much.
-
-        Nothing is read ahead here: while a piece is being stored, the stream collects the next.
+        Append what comes, but for what is too much.  It is written and hashed side by side, while
+        more comes.
 
         :return: how many bytes came.
         """
         running, self.hash = self.hash, None
-        queue = None if running is None else HashQueue(running, self._threads)
+        hashes = None if running is None else HashQueue(running, self._threads)
+        writes = WriteQueue(self.writer)
         came = 0
         try:
             while piece := await stream.read():
                 came += len(piece)
                 if most is not None and came > most:
                     break
-                await shielded(self._store(piece, queue))
+                if hashes is not None:
+                    hashes.add(piece)
+                writes.add(piece)
                 del piece  # a client may take long to send the next one
+                await shielded(self._room(writes, hashes))
         finally:
-            if queue is not None:
-                await shielded(self._keep_hash(queue))
+            await shielded(self._finish(writes, hashes))
+        writes.check()
         return came
 
     @deferred
-    async def _store(self, piece: bytes, queue: HashQueue | None) -> None:
-        if queue is None:
-            await self.writer.write(piece)
-            return
-        queue.add(piece)
-        await self.writer.write(piece)
-        await queue.room()
+    async def _room(self, writes: WriteQueue, hashes: HashQueue | None) -> None:
+        await writes.room()
+        if hashes is not None:
+            await hashes.room()
 
     @deferred
-    async def _keep_hash(self, queue: HashQueue) -> None:
-        # Had a write failed, it would be that of more than there is.
-        self.hash = await queue.finish(self.writer.size)
+    async def _finish(self, writes: WriteQueue, hashes: HashQueue | None) -> None:
+        await writes.finish()
+        if hashes is not None:
+            # Had a write failed, it would be that of more than there is.
+            self.hash = await hashes.finish(self.writer.size)
 
 
 def _most(content_range: ContentRange | None, length: int | None) -> int | None:

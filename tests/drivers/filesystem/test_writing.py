@@ -113,6 +113,38 @@ class RaceTests:
                 assert (root / str(int(mine))).read_bytes() == mine * 5
 
 
+class PiecesTests:
+    """
+    Several pieces that are written at once.
+    """
+
+    @pytest.mark.parametrize("most", [1, 2, 1024])
+    async def test_in_order(
+        self, driver: IStorageDriver, monkeypatch: pytest.MonkeyPatch, most: int
+    ) -> None:
+        """They are in the file one behind the other, however many the kernel takes at once."""
+        monkeypatch.setattr(writing, "AT_ONCE", most)
+        pieces = [bytes([number]) * (number * 10_000) for number in range(5)]
+        writer = await driver.writer("/upload/data")
+        await writer.write(*pieces)
+        await writer.write()
+        assert writer.size == 100_000
+        await writer.commit()
+        await writer.close()
+        assert await driver.get_content("/upload/data") == b"".join(pieces)
+
+    async def test_in_parts(self, driver: IStorageDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What the kernel didn't take at first is written again, and nothing twice."""
+        pieces = [b"0123", b"45", b"6", b"789"]
+        write = os.write
+        monkeypatch.setattr(os, "writev", lambda file, views: write(file, b"".join(views)[:3]))
+        writer = await driver.writer("/upload/data")
+        await writer.write(*pieces)
+        await writer.commit()
+        await writer.close()
+        assert await driver.get_content("/upload/data") == b"0123456789"
+
+
 class WritebackTests:
     """
     The disk begins while more comes.

@@ -59,8 +59,8 @@ class FilesystemDriver:
     """
     Files below a directory of this machine.
 
-    Small things that only look (``stat``, opening, reading up to 64 KiB) are done in the
-    reactor's thread where the file system is a local one.  Measured on ext4, what is in the
+    Small things that only look (``stat``, opening what is there, reading up to 64 KiB) are done
+    in the reactor's thread where the file system is a local one.  Measured on ext4, what is in the
     page cache takes 3 µs to stat and 12 µs to read; to ask a thread and to be told takes 70 to
     120 µs more.  All that changes or lists something, but for appending a few bytes, and all of a
     file system that may be at the other end of a network, is done in threads.
@@ -123,7 +123,8 @@ class FilesystemDriver:
     @deferred
     async def writer(self, path: str, append: bool = False) -> IFileWriter:
         local_path = self._local(path)
-        file = await opened(self._threads, open_exclusively, path, local_path, self._names, append)
+        threads = self._quick if append and self._is_there(local_path) else self._threads
+        file = await opened(threads, open_exclusively, path, local_path, self._names, append)
         return FileWriter(path, local_path, file, self._names, self._threads, self._quick)
 
     def stat(self, path: str) -> Deferred[FileInfo]:
@@ -170,6 +171,10 @@ class FilesystemDriver:
 
     def _local(self, path: str) -> str:
         return self._root + path
+
+    def _is_there(self, local_path: str) -> bool:
+        """:return: whether something is known to be there, if that can be found out at once."""
+        return self._quick is not self._threads and os.path.exists(local_path)
 
     def _open(self, path: str) -> Deferred[FileIO]:
         return opened(self._quick, open_file, path, self._local(path))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Sequence
 from functools import partial
 from io import FileIO
 
@@ -21,6 +22,9 @@ from txregistry.interfaces import IFileWriter
 
 A_LITTLE = 16 * 1024
 """How many bytes are written at once, in the reactor's thread."""
+
+AT_ONCE = 1024
+"""How many pieces are written by one call: as many as Linux takes."""
 
 
 def open_exclusively(path: str, local_path: str, names: Names, append: bool) -> FileIO:
@@ -76,6 +80,15 @@ def _is_at(file: FileIO, local_path: str) -> bool:
         return False
 
 
+def _after(pieces: list[memoryview], size: int) -> list[memoryview]:
+    """:return: what comes after the first bytes of some pieces."""
+    for index, piece in enumerate(pieces):
+        if size < len(piece):
+            return [piece[size:], *pieces[index + 1 :]]
+        size -= len(piece)
+    return []
+
+
 @implementer(IFileWriter)
 class FileWriter:
     """
@@ -109,16 +122,15 @@ class FileWriter:
         self.size = os.fstat(file.fileno()).st_size
         self._begun = self.size
 
-    def write(self, data: bytes) -> Deferred[None]:
-        threads = self._quick if len(data) <= A_LITTLE else self._threads
-        return threads.run(self._write, data)
+    def write(self, *pieces: bytes) -> Deferred[None]:
+        threads = self._quick if sum(map(len, pieces)) <= A_LITTLE else self._threads
+        return threads.run(self._write, pieces)
 
     def truncate(self, size: int) -> Deferred[None]:
         return self._threads.run(self._truncate, size)
 
     def close(self) -> Deferred[None]:
-        # If the file has been removed its space is given back by this, which takes its time.
-        threads = self._quick if self.size <= A_LITTLE else self._threads
+        threads = self._threads if self._frees_much() else self._quick
         return threads.run(self._close)
 
     def commit(self, durable: bool = True) -> Deferred[None]:
@@ -127,13 +139,13 @@ class FileWriter:
     def cancel(self) -> Deferred[None]:
         return self._threads.run(self._cancel)
 
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
+    def _write(self, pieces: Sequence[bytes]) -> None:
+        rest = [memoryview(piece) for piece in pieces if piece]
         with failures.making(self._path):
-            while view:
-                written = self._file.write(view)
+            while rest:
+                written = os.writev(self._file.fileno(), rest[:AT_ONCE])
                 self.size += written
-                view = view[written:]
+                rest = _after(rest, written)
         if self.size - self._begun >= PORTION:
             begin_writing(self._file.fileno(), self._begun, self.size - self._begun)
             self._begun = self.size
@@ -143,6 +155,12 @@ class FileWriter:
             self._file.truncate(size)
         self.size = size
         self._begun = min(self._begun, size)
+
+    def _frees_much(self) -> bool:
+        """:return: whether closing gives much space back, since the file has been removed."""
+        if self.size <= A_LITTLE:
+            return False
+        return self._quick is self._threads or not os.fstat(self._file.fileno()).st_nlink
 
     def _close(self) -> None:
         with failures.making(self._path), self._file:

@@ -193,8 +193,8 @@ class WatchedWriter:
         return size
 
     @deferred
-    async def write(self, data: bytes) -> None:
-        await self._driver.note("writer.write", self._path, lambda: self._writer.write(data))
+    async def write(self, *pieces: bytes) -> None:
+        await self._driver.note("writer.write", self._path, lambda: self._writer.write(*pieces))
 
     @deferred
     async def truncate(self, size: int) -> None:
