@@ -8,6 +8,7 @@ It is built from the system calls of a daemon.  What POSIX doesn't promise is no
 * A name that was made, changed or removed is so surely if its directory was synced afterwards.
   Before, each such change may be lost, whatever became of others; syncing the file does not
   save its name, and syncing a directory does not save the directory's own name.
+* What was done before a file system was synced as a whole survives surely.
 * A rename happens whole or not at all, but that the old name may be left where only the new
   one's directory was synced.
 """
@@ -323,10 +324,13 @@ class Disk:
 
     call_fdatasync = call_fsync
 
-    def call_syncfs(self, call: Call) -> None:
+    def call_sync(self, call: Call) -> None:
         self._sync(call, None)
 
-    call_sync = call_syncfs
+    def call_syncfs(self, call: Call) -> None:
+        ((_, name),) = call.descriptors
+        if PurePosixPath(name).is_relative_to(self._root_path):
+            self.call_sync(call)
 
     def _sync(self, call: Call, node: Node | None) -> None:
         self.moments.add(call.end)

@@ -128,6 +128,22 @@ class DiskTests:
         program.sync(3)
         assert program.trees() == [{"file": CONTENT}]
 
+    def test_file_system_synced(self) -> None:
+        """
+        All that was done before survives, and nothing else surely; another file system's sync is
+        of no use.
+        """
+        program = Program()
+        program.call("mkdir", f"{program.path('new')}, 0777")
+        program.open("new/file", 3)
+        program.write(3, CONTENT)
+        program.call("syncfs", f"5<{hexadecimal('/elsewhere')}>")
+        assert {} in program.trees()
+        program.call("syncfs", f"4<{hexadecimal(str(ROOT))}>")
+        assert program.trees() == [{"new": None, "new/file": CONTENT}]
+        program.call("unlink", program.path("new/file"))
+        assert len(program.trees()) == 2
+
     def test_directory_of_a_directory(self) -> None:
         """
         What is in a new directory is lost with it, however well it was synced.

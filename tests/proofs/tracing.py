@@ -145,6 +145,10 @@ def _traced(task: Path) -> bool:
 RECORDING = ("-y", "-xx", "-s", "16000000", "-e", f"trace={CALLS}")
 
 
+#: Those with which file systems can't be synced as a whole.
+WITHOUT_SYNCFS = ("-e", "inject=syncfs:error=ENOSYS")
+
+
 def injecting(call: str, error: str, when: str) -> list[str]:
     """
     The options with which strace makes calls fail.

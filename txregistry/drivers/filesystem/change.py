@@ -46,6 +46,10 @@ class Changing:
     def begin(self) -> None:
         """Do what nobody sees."""
 
+    def fileno(self) -> int:
+        """:return: the descriptor of its bytes."""
+        return self._descriptor
+
     def sync(self) -> None:
         """Make its bytes durable."""
         with failures.making(self.path):

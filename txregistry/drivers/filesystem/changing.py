@@ -24,7 +24,6 @@ from txregistry.drivers.filesystem.change import (
     Telling,
 )
 from txregistry.drivers.filesystem.durability import Names
-from txregistry.drivers.filesystem.together import Calls
 from txregistry.interfaces import Change, Discard, Move, Put, Tell
 
 
@@ -66,8 +65,7 @@ class Changes:
 
     def _sync_bytes(self, changes: Sequence[Changing]) -> None:
         way = [name for change in changes for name in change.way]
-        bytes_ = [change.sync for change in changes if change.has_bytes]
-        self._settle(changes, way, also=bytes_)
+        self._settle(changes, way, also=[change for change in changes if change.has_bytes])
 
     def _sync_names(self, changes: Sequence[Changing]) -> None:
         names = [name for change in changes for name in change.names]
@@ -79,7 +77,7 @@ class Changes:
         changes: Sequence[Changing],
         names: Sequence[str],
         directories: Sequence[str] = (),
-        also: Calls = (),
+        also: Sequence[Changing] = (),
     ) -> None:
         for change in changes[:1]:  # whose error it is can't be told
             with failures.making(change.path):

@@ -26,6 +26,7 @@ from txregistry.drivers.filesystem.reading import (
 from txregistry.drivers.filesystem.survey import LocalSurvey
 from txregistry.drivers.filesystem.threads import DriverThreads, opened
 from txregistry.drivers.filesystem.together import Syncs
+from txregistry.drivers.filesystem.whole import Whole
 from txregistry.drivers.filesystem.writing import FileWriter, open_exclusively
 from txregistry.drivers.walk import Tour
 from txregistry.errors import (
@@ -69,18 +70,25 @@ class FilesystemDriver:
     :param threads: the driver's own; it stops them when it is closed.
     :param quick: whether to do small things at once.
     :param stale_after: seconds after which a file that was never finished is swept up.
+    :param whole: whether the file system may be synced as a whole.
     """
 
     name = "filesystem"
 
     def __init__(
-        self, root: str, threads: DriverThreads, quick: bool = True, stale_after: float = 86400
+        self,
+        root: str,
+        threads: DriverThreads,
+        quick: bool = True,
+        stale_after: float = 86400,
+        whole: bool = False,
     ) -> None:
         self._root = root.rstrip("/")
         self._threads = threads
         self._quick: Threads = InlineThreads() if quick else threads
         self._syncs = Syncs()
-        self._names = Names(self._root or "/", together=self._syncs.together)
+        self._whole = Whole(self._root or "/") if whole else None
+        self._names = Names(self._root or "/", together=self._syncs.together, whole=self._whole)
         self._changes = Changes(self._root, self._names, threads)
         self._survey = LocalSurvey(self._root, threads, stale_after)
         self._listings = Listings(self._root, threads, REMEMBERED_BYTES if quick else 0)
@@ -167,7 +175,12 @@ class FilesystemDriver:
         return LocalFile(file, _size(file))
 
     def close(self) -> Deferred[None]:
-        return self._threads.stop().addCallback(lambda _: self._syncs.close())
+        return self._threads.stop().addCallback(lambda _: self._let_go())
+
+    def _let_go(self) -> None:
+        self._syncs.close()
+        if self._whole is not None:
+            self._whole.close()
 
     def _local(self, path: str) -> str:
         return self._root + path

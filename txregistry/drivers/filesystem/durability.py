@@ -9,18 +9,34 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from threading import Lock
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from txregistry.drivers.filesystem.together import Call, Calls, one_after_another
+from txregistry.drivers.filesystem.together import Calls, one_after_another
+from txregistry.drivers.filesystem.whole import Whole
 
 T = TypeVar("T")
 
 #: How often to make a directory that others remove.
 _ATTEMPTS = 100
+
+#: Of so many things everything is synced rather than one after the other.
+_FEW = 2
+
+
+class Unsynced(Protocol):
+    """
+    An open file whose bytes may not be durable.
+    """
+
+    def fileno(self) -> int:
+        """:return: its descriptor."""
+
+    def sync(self) -> None:
+        """Make them so."""
 
 
 def sync_directory(directory: str) -> None:
@@ -52,6 +68,7 @@ class Names:
     :param memory: how many names to remember.
     :param sync: makes the names in a directory durable.
     :param together: makes several calls, in whatever order.
+    :param whole: their file system, if it can be synced as a whole.
     """
 
     def __init__(
@@ -60,10 +77,12 @@ class Names:
         memory: int = 8192,
         sync: Callable[[str], None] = sync_directory,
         together: Callable[[Calls], None] = one_after_another,
+        whole: Whole | None = None,
     ) -> None:
         self._root = root
         self._sync = sync
         self._together = together
+        self._whole = whole
         self._memory = memory
         self._settled: set[str] = set()
         self._lock = Lock()
@@ -119,13 +138,13 @@ class Names:
         return name in self._settled
 
     def settle(
-        self, *names: str, directories: Iterable[str] = (), also: Iterable[Call] = ()
+        self, *names: str, directories: Iterable[str] = (), also: Sequence[Unsynced] = ()
     ) -> None:
         """
         Make names and those on the way to them durable.
 
         :param directories: are synced as well, whatever is known of the names in them.
-        :param also: what is to be done at the same time.
+        :param also: files that are synced at the same time.
         """
         unsettled: dict[str, list[str]] = {}
         for name in names:
@@ -133,8 +152,28 @@ class Names:
                 unsettled.setdefault(os.path.dirname(each), []).append(each)
         for directory in directories:
             unsettled.setdefault(directory, [])
-        syncs = [partial(self._settle, *each) for each in unsettled.items()]
-        self._together([*syncs, *also])
+        if not self._settle_whole(unsettled, also):
+            syncs = [partial(self._settle, *each) for each in unsettled.items()]
+            self._together([*syncs, *(each.sync for each in also)])
+
+    def _settle_whole(
+        self, unsettled: Mapping[str, Sequence[str]], also: Sequence[Unsynced]
+    ) -> bool:
+        """:return: whether all that was to be synced is so, by one call for everything."""
+        whole, count = self._whole, len(unsettled) + len(also)
+        if whole is None or not count or not whole.is_ready():
+            return False
+        if count < _FEW and not whole.gathers():
+            return False
+        places: list[str | int] = [*unsettled, *(each.fileno() for each in also)]
+        if not all(map(whole.has, places)):
+            return False
+        names = [name for each in unsettled.values() for name in each]
+        token = self._begin(names)
+        if not whole.sync():
+            return False
+        self._end(names, token)
+        return True
 
     def _unsettled(self, name: str) -> list[str]:
         """:return: of a name and those on the way to it those that may not be durable."""
@@ -146,10 +185,18 @@ class Names:
 
     def _settle(self, directory: str, names: Sequence[str]) -> None:
         """Make names in a directory durable."""
+        token = self._begin(names)
+        self._sync(directory)
+        self._end(names, token)
+
+    def _begin(self, names: Sequence[str]) -> object:
+        """:return: what tells later if one of the names has come into being anew."""
         token = object()
         with self._lock:
             self._settling.update(dict.fromkeys(names, token))
-        self._sync(directory)
+        return token
+
+    def _end(self, names: Sequence[str], token: object) -> None:
         with self._lock:
             for name in names:
                 if self._settling.get(name) is token:

@@ -12,6 +12,7 @@ from typing import Any
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
+from txregistry.drivers.filesystem import whole
 from txregistry.drivers.filesystem.driver import ROOT_KEY, FilesystemDriver
 from txregistry.drivers.filesystem.durability import Names
 from txregistry.drivers.filesystem.threads import DriverThreads
@@ -21,6 +22,8 @@ from txregistry.interfaces import IStorageDriverFactory
 _ROOT = "/var/lib/registry"
 _THREADS = 100
 _FEWEST_THREADS = 25
+
+MOUNTS = "/proc/self/mountinfo"
 
 #: File systems whose answers never wait for another machine.
 _LOCAL = {
@@ -40,8 +43,12 @@ class FilesystemFactory:
     def create(self, reactor: Any, parameters: Mapping[str, Any]) -> FilesystemDriver:
         threads = thread_count(parameters.get("maxthreads", _THREADS))
         root = _root_directory(parameters.get("rootdirectory") or _ROOT)
+        kind = file_system(root)
         return FilesystemDriver(
-            root, DriverThreads(reactor, threads, self.name), quick=is_local(root)
+            root,
+            DriverThreads(reactor, threads, self.name),
+            quick=kind in _LOCAL,
+            whole=kind in whole.KINDS and whole.is_possible(),
         )
 
 
@@ -83,16 +90,23 @@ def _make(root: str) -> None:
     names.settle(root)
 
 
-def is_local(directory: str, mounts: str = "/proc/self/mountinfo") -> bool:
+def is_local(directory: str, mounts: str = MOUNTS) -> bool:
     """
     :param mounts: the kernel's table of what is mounted where, as proc_pid_mountinfo(5) has it.
     :return: whether a directory is known to be on a file system of this machine.
+    """
+    return file_system(directory, mounts) in _LOCAL
+
+
+def file_system(directory: str, mounts: str = MOUNTS) -> str:
+    """
+    :return: of which kind the file system is that has a directory; empty if nobody knows.
     """
     try:
         with open(mounts, encoding="utf-8", errors="surrogateescape") as table:
             lines = table.readlines()
     except OSError:
-        return False
+        return ""
     place = os.path.realpath(directory).rstrip("/") + "/"
     best, kind = "", ""
     for line in lines:
@@ -101,7 +115,7 @@ def is_local(directory: str, mounts: str = "/proc/self/mountinfo") -> bool:
         # What is mounted later at the same point hides what was mounted before.
         if place.startswith(point) and len(point) >= len(best):
             best, kind = point, source.split(" ")[0]
-    return kind in _LOCAL
+    return kind
 
 
 def _unescaped(text: str) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Sequence
-from functools import partial
 from io import FileIO
 
 from twisted.internet.defer import Deferred
@@ -139,6 +138,14 @@ class FileWriter:
     def cancel(self) -> Deferred[None]:
         return self._threads.run(self._cancel)
 
+    def fileno(self) -> int:
+        """:return: the descriptor of the file."""
+        return self._file.fileno()
+
+    def sync(self) -> None:
+        """Make its bytes durable, in this thread."""
+        os.fsync(self._file.fileno())
+
     def _write(self, pieces: Sequence[bytes]) -> None:
         rest = [memoryview(piece) for piece in pieces if piece]
         with failures.making(self._path):
@@ -172,8 +179,7 @@ class FileWriter:
         # before anybody appends to it.
         with failures.making(self._path):
             if durable:
-                sync = partial(os.fsync, self._file.fileno())
-                self._names.settle(self._local_path, also=[sync])
+                self._names.settle(self._local_path, also=[self])
             self._check_there()
         self._committed = True
 
