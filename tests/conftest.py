@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from functools import wraps
@@ -46,6 +47,9 @@ SKIP_WORD = "component: "
 settings.register_profile("everyday", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("soak", settings.get_profile("everyday"), max_examples=5000)
 settings.load_profile("soak" if SOAK else "everyday")
+
+# A shell has its background jobs ignore SIGINT, and so would the daemons that are started here.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 costs = pytest.StashKey[dict[str, list[str]]]()
 figures = pytest.StashKey[list[tuple[str, str, str]]]()

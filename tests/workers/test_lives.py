@@ -174,6 +174,26 @@ class EndTests:
         assert not any(map(exists, there))
         assert run_directories(daemon) == []
 
+    def test_ignored(self, make_several: MakeDaemon) -> None:
+        """
+        A signal that it was started to ignore, as a shell has its background jobs ignore SIGINT,
+        is no first one: what clients have begun is finished after the next.
+        """
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            daemon = make_several(configuration={"http": {"draintimeout": "20s"}})
+        finally:
+            signal.signal(signal.SIGINT, before)
+        with clients_of(daemon) as clients:
+            push = Push(clients[0])
+            os.kill(daemon.pid, signal.SIGINT)
+            time.sleep(0.2)
+            os.kill(daemon.pid, signal.SIGTERM)
+            time.sleep(0.2)
+            push.finish()
+        assert daemon.process is not None
+        assert daemon.process.wait(10) == -signal.SIGTERM
+
     def test_all_told(self, make_several: MakeDaemon) -> None:
         """
         A signal to the whole group, as from a terminal or from systemd, is no different.

@@ -136,12 +136,18 @@ class Supervisor(Service):
             self._watch(number)
 
     def _watch(self, number: signal.Signals) -> None:
-        """Do at the first signal what twistd does, and hurry at the second."""
+        """
+        Do at the first signal what twistd does, and hurry at the second.
+
+        What is ignored goes on to be: shells have their background jobs ignore SIGINT.
+        """
         first = signal.getsignal(number)
+        if not callable(first):
+            return
 
         def received(number: int, frame: FrameType | None) -> None:
             again, self._told_to_end = self._told_to_end, True
-            if again or not callable(first):
+            if again:
                 self._reactor.callFromThread(self._kill)
             else:
                 first(number, frame)
@@ -198,7 +204,8 @@ def _raising_signals() -> Iterator[None]:
     def received(number: int, _: FrameType | None) -> None:
         raise _Received(number)
 
-    before = {number: signal.signal(number, received) for number in ENDING_SIGNALS}
+    heard = [each for each in ENDING_SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, received) for number in heard}
     try:
         yield
     finally:
