@@ -337,6 +337,22 @@ class OwnershipTests:
         assert not is_locked(path)
 
 
+class LockTests:
+    """
+    Files that are locks.
+    """
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+    def test_made_by_root(self, tmp_path: Path) -> None:
+        """
+        One that root has made, who only looked, is no obstacle for the user of the registry.
+        """
+        os.chown(tmp_path, 65534, 65534)
+        directory = OutboxDirectory(str(tmp_path))
+        assert DeadLetters(directory).take(lambda _: True, lambda _: None) == 0
+        assert os.stat(directory.dead_lock).st_uid == 65534
+
+
 class DeadLettersTests:
     """
     What was given up.

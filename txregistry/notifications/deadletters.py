@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from txregistry.notifications.directory import FileLock, OutboxDirectory
+from txregistry.notifications.directory import FileLock, OutboxDirectory, give_to_owner
 from txregistry.notifications.store import Entry, Excess
 
 MOST: Final = 64 * 1024 * 1024
@@ -121,19 +121,13 @@ class DeadLetters:
     def _keep(self, letters: Iterator[DeadLetter]) -> None:
         temporary = f"{self._path}.tmp"
         with open(temporary, "w", encoding="ascii", opener=_private) as file:
-            self._give(file.fileno())
+            give_to_owner(file.fileno(), os.path.dirname(self._path))
             file.writelines(letter.line() for letter in letters)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, self._path)
         with suppress(FileNotFoundError):
             os.unlink(f"{self._path}.1")
-
-    def _give(self, file: int) -> None:
-        """Let a new file be theirs who own the directory: it may be root who asks."""
-        owner = os.stat(os.path.dirname(self._path))
-        if os.geteuid() == 0:
-            os.fchown(file, owner.st_uid, owner.st_gid)
 
 
 def _document(payload: bytes) -> Any:

@@ -110,7 +110,7 @@ class FileLock:
     def _take(self) -> None:
         if self._file < 0 or not _is_at(self._file, self._path):
             self.close()
-            self._file = os.open(self._path, _OWN, 0o600)
+            self._file = open_lock(self._path)
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def close(self) -> None:
@@ -199,7 +199,25 @@ def open_lock(path: str) -> int:
     :return: the descriptor of a file that only serves to be locked.
     :raises OSError: if it can't be had.
     """
-    return os.open(path, _OWN, 0o600)
+    file = os.open(path, _OWN, 0o600)
+    try:
+        give_to_owner(file, os.path.dirname(path))
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def give_to_owner(file: int, directory: str) -> None:
+    """
+    Let a file be theirs who own the directory: it may be root who looks into the outbox of a
+    registry that is not.
+
+    :raises OSError: if that can't be.
+    """
+    if os.geteuid() == 0:
+        owner = os.stat(directory)
+        os.fchown(file, owner.st_uid, owner.st_gid)
 
 
 def sync_directory(path: str) -> None:

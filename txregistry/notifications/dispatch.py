@@ -207,7 +207,7 @@ class Dispatcher:
             await self._threads.run(self._store.tidy)
             await self._count()
             self._complaint = ""
-        except (Unusable, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
             self._complain(str(error))
 
     async def _remove(self, excess: Sequence[Excess]) -> None:
