@@ -22,6 +22,7 @@ from tests.conftest import MakeDaemon
 from tests.daemon import Daemon
 from tests.proofs.people import Person, Pushed, bearer, passwords, person, push_image
 from tests.wire.test_access import ALL
+from tests.workers.kit import eventually
 
 ABSENT = "sha256:" + "0" * 64
 
@@ -103,7 +104,8 @@ class ExampleTests:
         assert challenge == 'Basic realm="a registry"'
         known(guarded, "bob").get("/v2/").expect(200)
         person(guarded.host, "bob", "wrong").get("/v2/").expect(401)
-        assert "policies.catalog.anonymous: docker and most other clients" in guarded.log()
+        warning = "policies.catalog.anonymous: docker and most other clients"
+        eventually(lambda: warning in guarded.log())
 
     def test_ping_with_tokens(self, tokens: Daemon) -> None:
         """
