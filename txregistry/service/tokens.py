@@ -78,9 +78,7 @@ def _signing_keys(path: str) -> WatchedFile[SigningKeys]:
         if make_key_file(path):
             _log.info("{key}: a new key was made: {path}", key=_KEY, path=path)
         elif os.stat(path).st_mode & stat.S_IROTH:
-            _log.warn(
-                "{key}: everybody on this machine can read {path}", key=_KEY, path=path
-            )
+            _log.warn("{key}: everybody on this machine can read {path}", key=_KEY, path=path)
         return WatchedFile(path, parse_signing_keys)
     except OSError as error:
         raise _problem(_KEY, f"{path} can't be read or made: {error.strerror}") from None
