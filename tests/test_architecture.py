@@ -15,7 +15,7 @@ from tests.components.table import ROOT
 
 PACKAGE = "txregistry"
 
-BASE = frozenset({"errors", "deferreds", "recent"})
+BASE = frozenset({"errors", "deferreds", "places", "recent", "remotes"})
 VALUES = BASE | {"model"}
 CONTRACTS = VALUES | {"interfaces"}
 SIBLINGS = frozenset(
@@ -29,7 +29,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "_version": frozenset(),
     "errors": frozenset(),
     "deferreds": frozenset(),
+    "places": frozenset(),
     "recent": frozenset(),
+    "remotes": frozenset(),
     "model": frozenset({"errors"}),
     "interfaces": frozenset({"model", "errors"}),
     "configuration": frozenset({"errors"}),

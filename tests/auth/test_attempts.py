@@ -18,9 +18,10 @@ from txregistry.auth.attempts import (
     UnlimitedAttempts,
     wait_after,
 )
-from txregistry.auth.failures import MEMORY, private_failures
+from txregistry.auth.failures import MEMORY, SHAPE, Failures
 from txregistry.errors import TooManyRequests
 from txregistry.interfaces import IAttempts
+from txregistry.places import private_places
 
 HERE = "203.0.113.1"
 THERE = "198.51.100.1"
@@ -35,7 +36,7 @@ def clock() -> Clock:
 @pytest.fixture
 def attempts(clock: Clock) -> Attempts:
     """Who counts."""
-    return Attempts(clock, private_failures(clock.seconds), clock.seconds)
+    return Attempts(clock, Failures(private_places(SHAPE), clock.seconds), clock.seconds)
 
 
 def admitted(attempts: Attempts, user: str, address: str) -> bool | float:

@@ -4,19 +4,20 @@ What is remembered of failures.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.internet.task import Clock
 
-from txregistry.auth.failures import (
-    MEMORY,
-    PLACES,
-    SIZE,
-    WAYS,
-    Failures,
-    private_failures,
-    shared_failures,
-)
+from txregistry.auth.failures import MEMORY, SHAPE, Failures
+from txregistry.places import WAYS, private_places, shared_places
+
+
+def private_failures(seconds: Callable[[], float]) -> Failures:
+    """
+    Failures of one process.
+    """
+    return Failures(private_places(SHAPE), seconds)
 
 
 class FailuresTests:
@@ -70,34 +71,34 @@ class FailuresTests:
         failures = private_failures(Clock().seconds)
         for _ in range(10):
             failures.add("joe", 0.0)
-        for number in range(PLACES):
+        for number in range(SHAPE.count):
             failures.add(f"crowd{number}", 0.0)
         assert failures.of("joe").count == 10
-        assert sum(failures.of(f"crowd{number}").count for number in range(PLACES)) <= PLACES
-        assert len(failures._cells) * 8 == SIZE
+        assert (
+            sum(failures.of(f"crowd{number}").count for number in range(SHAPE.count)) <= SHAPE.count
+        )
+        assert len(failures._cells) * 8 == SHAPE.size
 
     def test_places(self) -> None:
         """
         Nobody who doesn't know the secret knows who shares a place.
         """
-        clock = Clock()
-        one, other = (private_failures(clock.seconds) for _ in range(2))
+        one, other = (private_places(SHAPE) for _ in range(2))
         names = [f"{number}" for number in range(WAYS * 4)]
-        assert [one._whereabouts(name) for name in names] != [
-            other._whereabouts(name) for name in names
-        ]
+        assert [one.of(name) for name in names] != [other.of(name) for name in names]
 
     def test_shared(self, tmp_path: Path) -> None:
         """
         Processes that name the same file remember the same.
         """
         clock = Clock()
-        one, other = (shared_failures(str(tmp_path / "f"), clock.seconds) for _ in range(2))
+        path = str(tmp_path / "f")
+        one, other = (Failures(shared_places(SHAPE, path), clock.seconds) for _ in range(2))
         one.add("joe", 0.0)
         other.add("joe", 5.0)
         assert (one.of("joe").count, one.of("joe").last) == (2, 5.0)
         other.take_back("joe")
         assert one.of("joe").count == 1
-        assert (tmp_path / "f").stat().st_size == SIZE
+        assert (tmp_path / "f").stat().st_size == SHAPE.size
         assert (tmp_path / "f").stat().st_mode & 0o777 == 0o600
         assert isinstance(one, Failures)

@@ -13,7 +13,8 @@ from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from txregistry.web.meters import PLACES, SIZE, WAYS, Meters, shared_meters
+from txregistry.places import WAYS, Places, shared_places
+from txregistry.web.meters import SHAPE, Meters
 
 PERIOD = 0.5
 MOST = 2.0
@@ -56,7 +57,7 @@ def meters(time: Time) -> Meters:
     """
     Meters of their own.
     """
-    return Meters(array("Q", bytes(SIZE)), b"secret", time)
+    return Meters(Places(SHAPE, array("Q", bytes(SHAPE.size)), b"secret"), time)
 
 
 class UseTests:
@@ -124,7 +125,7 @@ class PlaceTests:
         """
         asked = meters(Time())
         asked.add("heavy", 1000)
-        for number in range(PLACES // 4):
+        for number in range(SHAPE.count // 4):
             assert asked.use(f"light {number}", PERIOD, MOST) == 0
         assert asked.ahead("heavy") == 1000
 
@@ -151,11 +152,12 @@ class PlaceTests:
         """
         path = str(tmp_path / "meters")
         time = Time()
-        asked = shared_meters(path, time)
+        asked = Meters(shared_places(SHAPE, path), time)
         asked.add("a", 5)
         program = (
-            "from txregistry.web.meters import shared_meters\n"
-            f"meters = shared_meters({path!r}, lambda: 1001.0)\n"
+            "from txregistry.places import shared_places\n"
+            "from txregistry.web.meters import SHAPE, Meters\n"
+            f"meters = Meters(shared_places(SHAPE, {path!r}), lambda: 1001.0)\n"
             "meters.add('a', 5)\n"
             "print(meters.ahead('a'))\n"
         )

@@ -20,8 +20,9 @@ from tests.web.test_meters import Time
 from txregistry.errors import TooManyRequests, Unauthorized
 from txregistry.interfaces import Grant, IAccessController
 from txregistry.model.access import Access, Action, Credentials
+from txregistry.places import Places
 from txregistry.web.limiting import LimitedAccess
-from txregistry.web.meters import SIZE, Meters
+from txregistry.web.meters import SHAPE, Meters
 from txregistry.web.rates import Rate, Rates
 
 PULL = Access(Action.PULL, "a")
@@ -56,7 +57,7 @@ class Clients:
         self, address: Rate | None = None, user: Rate | None = None, **exempt: Any
     ) -> None:
         self.time = Time()
-        meters = Meters(array("Q", bytes(SIZE)), b"secret", self.time)
+        meters = Meters(Places(SHAPE, array("Q", bytes(SHAPE.size)), b"secret"), self.time)
         self.rates = Rates(meters, address or Rate(), user or Rate(), **exempt)
         self.names = Names()
         self.controller = LimitedAccess(self.names, self.rates)

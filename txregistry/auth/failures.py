@@ -8,26 +8,19 @@ moment lose one failure of two at worst, and a place that two want is had by the
 
 from __future__ import annotations
 
-import mmap
-import os
 from array import array
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Final
 
 from attrs import frozen
 
-PLACES: Final = 2**15
-"""Of how many something can be remembered, by all processes together."""
+from txregistry.places import Places, Shape
 
-WAYS: Final = 4
-"""In how many places somebody may stand.  Who finds all taken takes what is forgotten soonest."""
-
-WORDS: Final = 3
-"""Numbers of 8 bytes in a place: whose it is, how many failures, and when the last one was."""
-
-SIZE: Final = 8 * WORDS * PLACES
-"""The size of the memory in bytes."""
+SHAPE: Final = Shape(count=2**15, words=3)
+"""
+Of how many something can be remembered, by all processes together; and in each place whose it is,
+how many failures there were, and when the last one was.
+"""
 
 MEMORY: Final = 60.0
 """Seconds after which a failure is forgotten, and then the one before."""
@@ -54,22 +47,19 @@ class Failures:
     """
     The failures of anybody, by any name.
 
-    :param cells: the memory: :data:`SIZE` bytes as numbers of 8 bytes, zeros at first.
-    :param secret: the same in all processes, and unknown to clients: they shall not be able to
-        choose names that share a place with somebody else's.
+    :param places: where they are remembered.  Who finds all that are his taken takes what is
+        forgotten soonest.
     :param seconds: a clock that only goes forward, and is the same in all processes.
     """
 
-    def __init__(
-        self, cells: memoryview | array[int], secret: bytes, seconds: Callable[[], float]
-    ) -> None:
-        self._cells = cells
-        self._secret = secret
+    def __init__(self, places: Places, seconds: Callable[[], float]) -> None:
+        self._places = places
+        self._cells = places.cells
         self._seconds = seconds
 
     def of(self, name: str) -> Tally:
         """:return: what is remembered of somebody."""
-        owner, places = self._whereabouts(name)
+        owner, places = self._places.of(name)
         for place in places:
             if self._cells[place] == owner:
                 return self._read(place)
@@ -81,11 +71,11 @@ class Failures:
 
         :param moment: when it is.
         """
-        owner, places = self._whereabouts(name)
+        owner, places = self._places.of(name)
         found = self.of(name)
         place = found.place if found.place >= 0 else min(places, key=self._forgotten)
         cells = self._cells
-        cells[place : place + WORDS] = array(
+        cells[place : place + SHAPE.words] = array(
             "Q", (owner, found.count + 1, round(moment * _MICROSECONDS))
         )
 
@@ -104,30 +94,3 @@ class Failures:
     def _forgotten(self, place: int) -> float:
         """:return: when nothing is left of what stands in a place."""
         return self._cells[place + 2] / _MICROSECONDS + self._cells[place + 1] * MEMORY
-
-    def _whereabouts(self, name: str) -> tuple[int, range]:
-        """:return: how a name is written, and the places where it may stand."""
-        hashed = blake2b(name.encode("utf-8", "replace"), digest_size=16, key=self._secret).digest()
-        owner = int.from_bytes(hashed[:8], "little") | 1
-        first = int.from_bytes(hashed[8:], "little") % (PLACES // WAYS) * WAYS * WORDS
-        return owner, range(first, first + WAYS * WORDS, WORDS)
-
-
-def private_failures(seconds: Callable[[], float]) -> Failures:
-    """:return: memory of this process, where it is the only one."""
-    return Failures(array("Q", bytes(SIZE)), os.urandom(16), seconds)
-
-
-def shared_failures(path: str, seconds: Callable[[], float]) -> Failures:
-    """
-    :param path: of a file in a directory that is of this run only, and whose name nobody else
-        knows; it is made if it isn't there.
-    :return: memory of all processes that name this file.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        os.ftruncate(descriptor, SIZE)
-        cells = memoryview(mmap.mmap(descriptor, SIZE)).cast("Q")
-    finally:
-        os.close(descriptor)
-    return Failures(cells, blake2b(path.encode(), digest_size=16).digest(), seconds)

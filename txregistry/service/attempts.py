@@ -8,7 +8,8 @@ import time
 from typing import Any
 
 from txregistry.auth.attempts import Attempts
-from txregistry.auth.failures import private_failures, shared_failures
+from txregistry.auth.failures import SHAPE, Failures
+from txregistry.places import private_places, shared_places
 from txregistry.service.context import WorkerContext
 
 
@@ -18,9 +19,7 @@ def build_attempts(reactor: Any, context: WorkerContext | None) -> Attempts:
     :return: who counts attempts.
     """
     # The reactor's clock is that of the day, which may be set back.
-    failures = (
-        private_failures(time.monotonic)
-        if context is None
-        else shared_failures(context.failures_path, time.monotonic)
+    places = (
+        private_places(SHAPE) if context is None else shared_places(SHAPE, context.failures_path)
     )
-    return Attempts(reactor, failures, time.monotonic)
+    return Attempts(reactor, Failures(places, time.monotonic), time.monotonic)

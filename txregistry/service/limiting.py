@@ -8,8 +8,9 @@ import time
 
 from txregistry.configuration import RateLimit
 from txregistry.configuration.ratelimit import Rate as RateSection
+from txregistry.places import private_places, shared_places
 from txregistry.service.context import WorkerContext
-from txregistry.web.meters import private_meters, shared_meters
+from txregistry.web.meters import SHAPE, Meters
 from txregistry.web.rates import Rate, Rates
 
 
@@ -21,13 +22,9 @@ def build_rates(section: RateLimit, context: WorkerContext | None) -> Rates | No
     if not section.limits:
         return None
     # The reactor's clock is that of the day, which may be set back.
-    meters = (
-        private_meters(time.monotonic)
-        if context is None
-        else shared_meters(context.meters_path, time.monotonic)
-    )
+    places = private_places(SHAPE) if context is None else shared_places(SHAPE, context.meters_path)
     return Rates(
-        meters,
+        Meters(places, time.monotonic),
         address=_rate(section.address),
         user=_rate(section.user),
         exempt_networks=section.exempt.addresses,

@@ -12,21 +12,15 @@ worst, and a place that two want is had by the last.
 
 from __future__ import annotations
 
-import mmap
-import os
-from array import array
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Final
 
-PLACES: Final = 2**16
-"""How many meters there are, for all processes together."""
+from txregistry.places import Places, Shape
 
-WAYS: Final = 4
-"""In how many places a meter may stand.  Who finds all taken takes that of who has used least."""
-
-SIZE: Final = 16 * PLACES
-"""The size of the memory in bytes: for each meter whose it is, and the moment."""
+SHAPE: Final = Shape(count=2**16, words=2)
+"""
+How many meters there are, for all processes together; in each place whose it is, and the moment.
+"""
 
 _MICROSECONDS: Final = 1_000_000
 
@@ -35,17 +29,13 @@ class Meters:
     """
     Meters, by any name.
 
-    :param cells: the memory: twice :data:`PLACES` numbers of 8 bytes, zeros at first.
-    :param secret: the same in all processes, and unknown to clients: they shall not be able to
-        choose names that share a place with somebody else's.
+    :param places: where they are.  Who finds all of his taken takes that of who has used least.
     :param seconds: a clock that only goes forward, and is the same in all processes.
     """
 
-    def __init__(
-        self, cells: memoryview | array[int], secret: bytes, seconds: Callable[[], float]
-    ) -> None:
-        self._cells = cells
-        self._secret = secret
+    def __init__(self, places: Places, seconds: Callable[[], float]) -> None:
+        self._places = places
+        self._cells = places.cells
         self._seconds = seconds
 
     def ahead(self, name: str) -> float:
@@ -77,10 +67,7 @@ class Meters:
     def _look(self, name: str) -> tuple[int, int, int]:
         """:return: now, the place of a meter, and its moment; 0 where it is new there."""
         now = round(self._seconds() * _MICROSECONDS)
-        hashed = blake2b(name.encode("utf-8", "replace"), digest_size=16, key=self._secret).digest()
-        owner = int.from_bytes(hashed[:8], "little") | 1
-        first = int.from_bytes(hashed[8:], "little") % (PLACES // WAYS) * WAYS * 2
-        places = range(first, first + 2 * WAYS, 2)
+        owner, places = self._places.of(name)
         cells = self._cells
         for place in places:
             if cells[place] == owner:
@@ -92,24 +79,3 @@ class Meters:
         self._cells[place + 1] = 0
         self._cells[place] = owner
         return place
-
-
-def private_meters(seconds: Callable[[], float]) -> Meters:
-    """:return: meters of this process, where it is the only one."""
-    return Meters(array("Q", bytes(SIZE)), os.urandom(16), seconds)
-
-
-def shared_meters(path: str, seconds: Callable[[], float]) -> Meters:
-    """
-    :param path: of a file in a directory that is of this run only, and whose name nobody else
-        knows; it is made if it isn't there.
-    :return: meters of all processes that name this file.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        os.ftruncate(descriptor, SIZE)
-        cells = memoryview(mmap.mmap(descriptor, SIZE)).cast("Q")
-    finally:
-        os.close(descriptor)
-    secret = blake2b(path.encode(), digest_size=16).digest()
-    return Meters(cells, secret, seconds)

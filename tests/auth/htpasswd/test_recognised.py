@@ -13,7 +13,7 @@ from twisted.python.threadpool import ThreadPool
 from tests.auth.htpasswd.kit import HERE, Kit, line, write
 from tests.auth.test_basic import basic
 from txregistry.auth.attempts import Attempts
-from txregistry.auth.failures import private_failures
+from txregistry.auth.failures import SHAPE, Failures
 from txregistry.auth.htpasswd.checking import Passwords
 from txregistry.auth.htpasswd.controller import HtpasswdAccess
 from txregistry.auth.htpasswd.entries import Entries
@@ -22,6 +22,7 @@ from txregistry.auth.htpasswd.watching import FRESH
 from txregistry.errors import TooManyRequests, Unauthorized
 from txregistry.interfaces import Grant
 from txregistry.model.access import Credentials
+from txregistry.places import private_places
 
 THERE = "198.51.100.1"
 FILE = Entries()
@@ -81,7 +82,7 @@ class OracleTests:
         """One that slows down who guesses."""
         write(kit.path, line("joe", "secret") + line("ann", "secret"))
         seconds = kit.clock.seconds
-        attempts = Attempts(kit.clock, private_failures(seconds), seconds)
+        attempts = Attempts(kit.clock, Failures(private_places(SHAPE), seconds), seconds)
         passwords = Passwords(kit.file(), kit.threads, 1, attempts, seconds)
         return HtpasswdAccess("a", passwords, Recognised(seconds), ThreadPool(0, 1))
 
