@@ -264,6 +264,20 @@ class OutboxTests:
         daemon.start()
         listener.wait_for(lambda it: tags(it) == ["before"])
 
+    def test_taken_away(self, make_daemon: MakeDaemon, listener: Listener) -> None:
+        """
+        What waited for an endpoint that is configured no more is nobody's: a warning tells.
+        """
+        listener.stop()
+        daemon = make_daemon(configuration=telling(listener, listener))
+        assert push(daemon.port, "a/b", "first")
+        daemon.stop()
+        daemon.configuration["notifications"]["endpoints"].pop(0)
+        listener.begin()
+        daemon.start()
+        listener.wait_for(lambda it: tags(it) == ["first"])
+        assert "the endpoint 0 is no more in notifications.endpoints; 1 events" in daemon.log()
+
     def test_damaged(self, make_daemon: MakeDaemon, listener: Listener) -> None:
         """
         A file that is no outbox any more is put aside with an error, and the service goes on.

@@ -192,6 +192,7 @@ class FileTests:
         again = Store(directory, ["b", "c"], MIB)
         again.open()
         assert again.cursors() == {"b": Cursor(0), "c": Cursor(1)}
+        assert again.left == {"a": 1}
         again.append(entries(b"1"), durable=True)
         assert payloads(again, "c", 1) == [b"1"]
         assert again.identity == store.identity

@@ -93,6 +93,7 @@ class Store:
         the file as it is.
     :param maxsize: bytes that the events may take.
     :ivar identity: of the file that was used last.  In another file, places mean something else.
+    :ivar left: how many events waited for each endpoint that is no more, when that was found.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Store:
         self._endpoints = endpoints
         self.maxsize = maxsize
         self.identity = ""
+        self.left: dict[str, int] = {}
         self._database = Database(
             directory, HARD * maxsize, self._register, mends=endpoints is not None
         )
@@ -179,15 +181,7 @@ class Store:
         :return: how many events an endpoint waits for.
         :raises Unusable: if that can't be read.
         """
-        return self._database.read(
-            lambda connection: int(
-                connection.execute(
-                    "SELECT count(*) FROM events"
-                    " WHERE seq > ? AND (endpoint IS NULL OR endpoint = ?)",
-                    (after, endpoint),
-                ).fetchone()[0]
-            )
-        )
+        return self._database.read(lambda connection: _pending(connection, endpoint, after))
 
     def newest(self) -> int:
         """
@@ -286,15 +280,24 @@ class Store:
         (self.identity,) = connection.execute("SELECT id FROM identity").fetchone()
         if self._endpoints is None:
             return
-        known = {row[0] for row in connection.execute("SELECT endpoint FROM cursors")}
+        known = dict(connection.execute("SELECT endpoint, seq FROM cursors").fetchall())
         (newest,) = connection.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()
         for endpoint in self._endpoints:
             if endpoint not in known:
                 connection.execute(
                     "INSERT INTO cursors (endpoint, seq) VALUES (?, ?)", (endpoint, newest)
                 )
-        for endpoint in known.difference(self._endpoints):
+        for endpoint in known.keys() - set(self._endpoints):
+            self.left[endpoint] = _pending(connection, endpoint, known[endpoint])
             connection.execute("DELETE FROM cursors WHERE endpoint = ?", (endpoint,))
+
+
+def _pending(connection: sqlite3.Connection, endpoint: str, after: int) -> int:
+    (number,) = connection.execute(
+        "SELECT count(*) FROM events WHERE seq > ? AND (endpoint IS NULL OR endpoint = ?)",
+        (after, endpoint),
+    ).fetchone()
+    return int(number)
 
 
 def _next(connection: sqlite3.Connection, endpoint: str, after: int, most: int) -> list[Row]:

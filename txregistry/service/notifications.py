@@ -215,6 +215,14 @@ class Notifying(Service):
     def _opened(self, directory: OutboxDirectory | None, maxsize: int) -> Store:
         store = Store(directory, list(self._manners), maxsize)
         store.open()
+        for endpoint, number in store.left.items():
+            if number:
+                self.log.warn(  # noqa: G010 - Twisted's logger has no other
+                    "the endpoint {endpoint} is no more in notifications.endpoints; {number} events "
+                    "waited for it, which nobody will get",
+                    endpoint=endpoint,
+                    number=number,
+                )
         return store
 
     def _another(self, store: Store) -> Store:
