@@ -218,8 +218,8 @@ class Notifying(Service):
         for endpoint, number in store.left.items():
             if number:
                 self.log.warn(  # noqa: G010 - Twisted's logger has no other
-                    "the endpoint {endpoint} is no more in notifications.endpoints; {number} events "
-                    "waited for it, which nobody will get",
+                    "the endpoint {endpoint} is no more in notifications.endpoints; {number} "
+                    "events waited for it, which nobody will get",
                     endpoint=endpoint,
                     number=number,
                 )
