@@ -26,7 +26,7 @@ from twisted.python.failure import Failure
 from txregistry.errors import BodyInvalid, ClientDisconnected, RegistryError, RequestTimeout
 from txregistry.web.body import RequestBody
 from txregistry.web.framing import Chunked, Framing, Piece, Sized
-from txregistry.web.head import check_beginning, parse_head
+from txregistry.web.head import Heads, check_beginning
 from txregistry.web.outgoing import OutgoingChannel
 from txregistry.web.request import RegistryRequest, head_bytes
 
@@ -71,6 +71,7 @@ class RegistryChannel(OutgoingChannel):
     def __init__(self, site: RegistrySite) -> None:
         self.site = site
         self.factory = site
+        self._heads = Heads()
 
     # the connection
 
@@ -205,7 +206,7 @@ class RegistryChannel(OutgoingChannel):
             raw, data = data, b""
         else:
             raw, data = data[start:end], data[end:]
-        head = parse_head(raw, limits)
+        head = self._heads.read(raw, limits)
         body = self._body = (
             NO_BODY
             if head.length == 0

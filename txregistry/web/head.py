@@ -43,6 +43,10 @@ MAXIMUM_DIGITS: Final = 18
 """No body is longer than a number of so many digits."""
 
 
+REMEMBERED: Final = 4096
+"""How many bytes of fields are kept of a connection until its next request."""
+
+
 class Head:
     """
     What the head of a request says.
@@ -89,6 +93,56 @@ class Head:
             self.fields[name].append(value)
         else:
             self.fields[name] = [value]
+
+
+class Heads:
+    """
+    Reads the heads that come over one connection.
+
+    The fields of a request are mostly those of the one before, byte for byte.  They have been read
+    then: what can't be told apart needs no second look.
+    """
+
+    __slots__ = ("_former", "_lines")
+
+    def __init__(self) -> None:
+        self._lines = b""
+        self._former: Head | None = None
+
+    def read(self, raw: bytes, limits: Limits) -> Head:
+        """As :func:`parse_head`."""
+        return self._read_again(raw, limits) or self._read_first(raw, limits)
+
+    def _read_first(self, raw: bytes, limits: Limits) -> Head:
+        head = parse_head(raw, limits)
+        lines = raw[raw.find(b"\n") + 1 :]
+        # Nobody changes the fields of such a request; and what is kept of a connection is little.
+        again = (
+            head.length == 0 and len(lines) <= REMEMBERED and _is_plain(head.method, head.target)
+        )
+        self._lines, self._former = (lines, head) if again else (b"", None)
+        return head
+
+    def _read_again(self, raw: bytes, limits: Limits) -> Head | None:
+        """:return: ``None`` if anything but method and target differs from the request before."""
+        former = self._former
+        if former is None or not raw.endswith(self._lines) or len(raw) > limits.head:
+            return None
+        match = REQUEST_LINE.match(raw)
+        if match is None or match.end() + len(self._lines) != len(raw):
+            return None
+        method, target, minor = match.groups()
+        if (minor == b"1") != former.is_1_1 or not _is_plain(method, target):
+            return None
+        head = Head(method, target, former.is_1_1)
+        head.fields = former.fields
+        head.persistent = former.persistent
+        _check_target(head)
+        return head
+
+
+def _is_plain(method: bytes, target: bytes) -> bool:
+    return method in (b"GET", b"HEAD") and target.startswith(b"/")
 
 
 def parse_head(raw: bytes, limits: Limits) -> Head:
