@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.auth.htpasswd.asking import ask
 from tests.auth.htpasswd.kit import line
 from tests.components.table import ROOT
 from tests.conftest import MakeDaemon
 from tests.daemon import Daemon
+from txregistry import factories
 from txregistry.configuration import parse
 
 PAGES = sorted((ROOT / "docs" / "access").glob("*.md"))
@@ -56,13 +58,13 @@ def test_configuration(page: str, text: str) -> None:
     assert [warning for warning in warnings if "is for tests" not in warning] == []
 
 
-@pytest.mark.parametrize("page", ["htpasswd", "silly"])
+@pytest.mark.parametrize("page", ["htpasswd", "none", "silly"])
 def test_curl(page: str, tmp_path: Path, make_daemon: MakeDaemon) -> None:
     """
     With the page's configuration the registry says what the page shows.
     """
     (tmp_path / "htpasswd").write_bytes(line("alice", "secret"))
-    (block,) = [text for name, text in configurations() if name == page]
+    block = next(text for name, text in configurations() if name == page)
     text = block.replace("/etc/txregistry", str(tmp_path)).replace("/var/lib/registry", "./storage")
     document: dict[str, Any] = yaml.safe_load(text)
     daemon = make_daemon(configuration={"auth": document["auth"]})
@@ -70,6 +72,34 @@ def test_curl(page: str, tmp_path: Path, make_daemon: MakeDaemon) -> None:
     assert len(shown) == 2
     for command, output in shown:
         assert _run(daemon, command) == output.strip()
+
+
+def test_every_controller_has_a_page() -> None:
+    """
+    There is a page for each access controller that comes with the registry, with a configuration
+    that chooses it.
+    """
+    for name in factories._ACCESS_CONTROLLERS.ours:
+        shown = [text for page, text in configurations() if page == name]
+        assert {parse(text, {}).configuration.auth.kind for text in shown} == {name}
+
+
+def test_none_with_policies(make_daemon: MakeDaemon) -> None:
+    """
+    With the second configuration of the page on ``none`` everybody pulls, the machine itself
+    pushes, and nobody deletes.
+    """
+    block = [text for name, text in configurations() if name == "none"][1]
+    document: dict[str, Any] = yaml.safe_load(block)
+    sections = ("http", "auth", "policies")
+    daemon = make_daemon(configuration={key: document[key] for key in sections})
+    start = "/v2/some/thing/blobs/uploads/"
+    manifest = "/v2/some/thing/manifests/latest"
+    for source, push in (("127.0.0.1", 202), ("127.0.0.2", 403)):
+        assert ask(daemon, target=start, method="POST", source=source).status == push
+        assert ask(daemon, target=manifest, source=source).status == 404
+        assert ask(daemon, target=manifest, method="DELETE", source=source).status == 403
+        assert ask(daemon, target="/v2/_catalog", source=source).status == 200
 
 
 def _run(daemon: Daemon, command: str) -> str:

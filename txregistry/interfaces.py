@@ -829,11 +829,13 @@ class IUsers(Interface):
     Knows the passwords of users.
     """
 
-    def verify(user: str, password: str, address: str) -> Deferred[bool]:
+    def verify(user: str, password: str, address: str, proxy: str = "") -> Deferred[bool]:
         """
         Check a password, in a time that doesn't tell whether there is such a user.
 
         :param address: the client's, which is slowed down when it guesses.
+        :param proxy: who says that the client has this address, as
+            :attr:`~txregistry.model.access.Credentials.proxy`.
         :return: fires with whether it is right.
         :raises TooManyRequests: if the address or the user has failed too often of late.
         :raises Unavailable: if the passwords can't be read: then nobody is let in.
@@ -907,12 +909,13 @@ class ITokenService(Interface):
         """
 
     def issue_for_password(
-        user: str, password: str, address: str, wish: TokenWish
+        user: str, password: str, address: str, wish: TokenWish, proxy: str = ""
     ) -> Deferred[IssuedToken]:
         """
         To whoever knows a password.
 
         :param address: the client's.
+        :param proxy: as with :class:`IUsers`.
         """
 
     def refresh(token: str, address: str, wish: TokenWish) -> Deferred[IssuedToken]:
@@ -929,9 +932,13 @@ class ITokenService(Interface):
 class IAttempts(Interface):
     """
     Slows down who guesses passwords.  Bounded, and shared by all workers.
+
+    Everywhere ``proxy`` is who says that the client has this address, as
+    :attr:`~txregistry.model.access.Credentials.proxy`: ``""`` where it is the client itself that is
+    at the other end.
     """
 
-    def admit(user: str, address: str) -> Deferred[None]:
+    def admit(user: str, address: str, proxy: str = "") -> Deferred[None]:
         """
         Wait for the turn of an attempt, for a short time at most.  It counts as failed until it is
         told that it didn't.
@@ -939,11 +946,14 @@ class IAttempts(Interface):
         :raises TooManyRequests: if there were too many failures of late.
         """
 
-    def failed(user: str, address: str) -> None:
+    def failed(user: str, address: str, proxy: str = "") -> None:
         """Note that an attempt failed."""
 
-    def succeeded(user: str, address: str) -> None:
-        """Note that an attempt succeeded, or wasn't one."""
+    def succeeded(user: str, address: str, proxy: str = "") -> None:
+        """Note that an attempt succeeded: the password was right."""
+
+    def withdrawn(user: str, address: str, proxy: str = "") -> None:
+        """Note that an attempt wasn't one: nothing was tried, or nothing new."""
 
 
 class IPolicy(Interface):

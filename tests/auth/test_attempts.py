@@ -9,8 +9,11 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from zope.interface.verify import verifyObject
 
+from tests.auth.htpasswd.kit import memory
 from txregistry.auth.attempts import (
     FREE,
+    FREE_BEHIND_PROXY,
+    MEMORY_OF_PROXIES,
     MOST,
     PATIENCE,
     STRANGER,
@@ -18,13 +21,13 @@ from txregistry.auth.attempts import (
     UnlimitedAttempts,
     wait_after,
 )
-from txregistry.auth.failures import MEMORY, SHAPE, Failures
+from txregistry.auth.failures import MEMORY
 from txregistry.errors import TooManyRequests
 from txregistry.interfaces import IAttempts
-from txregistry.places import private_places
 
 HERE = "203.0.113.1"
-THERE = "198.51.100.1"
+THERE = "192.0.2.1"
+PROXY = "10.0.0.1"
 
 
 @pytest.fixture
@@ -36,15 +39,15 @@ def clock() -> Clock:
 @pytest.fixture
 def attempts(clock: Clock) -> Attempts:
     """Who counts."""
-    return Attempts(clock, Failures(private_places(SHAPE), clock.seconds), clock.seconds)
+    return Attempts(clock, memory(clock.seconds), clock.seconds)
 
 
-def admitted(attempts: Attempts, user: str, address: str) -> bool | float:
+def admitted(attempts: Attempts, user: str, address: str, proxy: str = "") -> bool | float:
     """
     :return: whether somebody may try at once; else how long he is to stay away.
     """
     try:
-        waiting: Deferred[None] = attempts.admit(user, address)
+        waiting: Deferred[None] = attempts.admit(user, address, proxy)
     except TooManyRequests as error:
         return float(error.retry_after)
     at_once = bool(waiting.called)
@@ -195,6 +198,137 @@ class OthersTests:
         """
         told = [admitted(attempts, "joe", HERE) for _ in range(100)]
         assert told.count(True) == FREE
+
+
+def claimed(number: int) -> str:
+    """
+    An address that nobody has who is here.
+    """
+    return f"198.51.{number // 256 % 256}.{number % 256}"
+
+
+def lie(attempts: Attempts, count: int, user: str = "joe", proxy: str = PROXY) -> list[float]:
+    """
+    Guess so many times at once, each time with another address.
+
+    :return: how long each that was refused is to stay away.
+    """
+    told = []
+    for number in range(count):
+        try:
+            attempts.admit(user, claimed(number), proxy).addErrback(lambda _: None)
+        except TooManyRequests as error:
+            told.append(float(error.retry_after))
+    return told
+
+
+class ProxyTests:
+    """
+    Whose address is told by a proxy, and may be a lie.
+    """
+
+    def test_another_address_each_time(self, attempts: Attempts, clock: Clock) -> None:
+        """
+        Who claims another address with each guess is slowed down as twenty clients are.
+        """
+        refused = lie(attempts, 10_000)
+        assert FREE_BEHIND_PROXY <= 10_000 - len(refused) <= FREE_BEHIND_PROXY + 4
+        tried = 0
+        while clock.seconds() < 86_400:
+            try:
+                attempts.admit("joe", claimed(tried), PROXY).addErrback(lambda _: None)
+                tried += 1
+                clock.advance(PATIENCE)
+            except TooManyRequests as error:
+                clock.advance(error.retry_after)
+        assert tried < 86_400 / MEMORY_OF_PROXIES * 1.2
+
+    def test_regulars(self, attempts: Attempts) -> None:
+        """
+        Who was right before, at this address behind this proxy, is let through however many lie
+        there about theirs, and with whichever name.
+        """
+        attempts.admit("joe", HERE, PROXY)
+        attempts.succeeded("joe", HERE, PROXY)
+        for user in ("joe", "ann"):
+            lie(attempts, 1000, user)
+        assert admitted(attempts, "joe", HERE, PROXY) is True
+        assert admitted(attempts, "joe", THERE, PROXY) is not True
+        assert admitted(attempts, "ann", HERE, PROXY) is not True
+
+    def test_strangers(self, attempts: Attempts, clock: Clock) -> None:
+        """
+        Who comes for the first time while they do is asked for a few seconds, and let through soon
+        after they have stopped.
+        """
+        refused = lie(attempts, 1000)
+        assert max(refused) <= 10
+        clock.advance(max(refused))
+        assert admitted(attempts, "ann", HERE, PROXY) is True
+
+    def test_elsewhere(self, attempts: Attempts) -> None:
+        """
+        Behind another proxy, and behind none, nobody notices; nor does somebody there whose address
+        they have claimed.
+        """
+        lie(attempts, 1000)
+        assert admitted(attempts, "joe", claimed(0), "10.0.0.2") is True
+        assert admitted(attempts, "joe", claimed(0)) is True
+        for _ in range(20):
+            admitted(attempts, "joe", HERE, PROXY)
+        assert admitted(attempts, "joe", HERE, PROXY) is not True
+        assert admitted(attempts, "joe", HERE, "10.0.0.2") is True
+        assert admitted(attempts, "joe", HERE) is True
+
+    def test_honest_guesser(self, attempts: Attempts, clock: Clock) -> None:
+        """
+        Somebody who guesses without lying about his address is slowed down by himself: others
+        behind the proxy notice nothing.
+        """
+        for _ in range(1000):
+            admitted(attempts, "joe", HERE, PROXY)
+            clock.advance(5.0)
+        assert admitted(attempts, "joe", HERE, PROXY) is not True
+        assert admitted(attempts, "joe", THERE, PROXY) is True
+
+    def test_crowd_that_is_right(self, attempts: Attempts) -> None:
+        """
+        A hundred clients behind a proxy log in at the same moment, each for the first time.
+        """
+        for number in range(100):
+            assert attempts.admit("ci", claimed(number), PROXY).called
+        for number in range(100):
+            attempts.succeeded("ci", claimed(number), PROXY)
+        assert lie(attempts, FREE_BEHIND_PROXY) == []
+
+    def test_repeats_are_no_successes(self, attempts: Attempts) -> None:
+        """
+        What isn't counted makes nobody a regular.
+        """
+        attempts.admit("joe", HERE, PROXY)
+        attempts.withdrawn("joe", HERE, PROXY)
+        lie(attempts, 1000)
+        assert admitted(attempts, "joe", HERE, PROXY) is not True
+
+    def test_pretending_to_be_regular(self, attempts: Attempts) -> None:
+        """
+        Who claims a regular's address behind the same proxy is counted as one address is there, and
+        soon as one that guesses a name that others guess.
+        """
+        attempts.admit("joe", HERE, PROXY)
+        attempts.succeeded("joe", HERE, PROXY)
+        lie(attempts, 1000)
+        told = [admitted(attempts, "joe", HERE, PROXY) for _ in range(100)]
+        assert told.count(True) == STRANGER
+
+    def test_not_crowded_out(self, attempts: Attempts) -> None:
+        """
+        However many addresses and names are made up, what a proxy has failed is remembered.
+        """
+        lie(attempts, FREE_BEHIND_PROXY + 10)
+        for number in range(2**17):
+            attempts._failures.add(f"a{number}", 0.0)
+        assert admitted(attempts, "joe", HERE, PROXY) is not True
 
 
 class AddressTests:

@@ -51,6 +51,17 @@ class FailuresTests:
         failures.add("joe", clock.seconds())
         assert failures.of("joe").count == 1
 
+    def test_other_memory(self) -> None:
+        """
+        Where it is said so they are forgotten sooner.
+        """
+        clock = Clock()
+        failures = Failures(private_places(SHAPE), clock.seconds, MEMORY / 20)
+        for _ in range(30):
+            failures.add("proxy", 0.0)
+        clock.advance(MEMORY)
+        assert failures.of("proxy").count == 10
+
     def test_taken_back(self) -> None:
         """
         One can be taken back, and no more than there are.

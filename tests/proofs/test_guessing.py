@@ -11,7 +11,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
+
+import pytest
 
 from tests.auth.htpasswd.asking import ask, auth
 from tests.auth.htpasswd.kit import line
@@ -19,6 +22,7 @@ from tests.conftest import MakeDaemon
 from tests.daemon import Daemon
 from tests.proofs.content import MIB, mebibytes
 from tests.proofs.memory import resident
+from txregistry.auth.attempts import FREE_BEHIND_PROXY, MEMORY_OF_PROXIES
 
 Scale = Callable[[int, int], int]
 Figure = Callable[[str, object], None]
@@ -93,11 +97,18 @@ def test_guesses(tmp_path: Path, make_daemon: MakeDaemon, scale: Scale, figure: 
     assert _time(daemon, "joe:secret", "127.2.0.1") < PATIENCE
 
 
-def _time(daemon: Daemon, credentials: str, source: str) -> float:
+def _time(daemon: Daemon, credentials: str, source: str, proxy: str = "") -> float:
     """:return: how long a right password takes, in seconds."""
     began = time.monotonic()
-    assert ask(daemon, credentials, source=source).status == 200
+    assert _told(daemon, credentials, source, proxy) == 200
     return time.monotonic() - began
+
+
+def _told(daemon: Daemon, credentials: str, address: str, proxy: str = "") -> int:
+    """:return: what is answered to somebody at an address, or behind a proxy that tells it."""
+    if not proxy:
+        return ask(daemon, credentials, source=address).status
+    return ask(daemon, credentials, source=proxy, **{"X-Forwarded-For": address}).status
 
 
 def _ms(seconds: float) -> str:
@@ -137,3 +148,44 @@ def _are_alike(medians: dict[str, float]) -> bool:
     """:return: whether they are within 10 %, or 1 ms."""
     least, most = min(medians.values()), max(medians.values())
     return most - least < max(0.001, 0.1 * least)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_made_up_addresses(
+    tmp_path: Path, make_daemon: MakeDaemon, scale: Scale, figure: Figure, workers: int
+) -> None:
+    """
+    Who is believed to be a proxy, as by default everybody in a private network is, and makes up
+    another address with each guess, gets as many as a proxy may fail, and little more; who was
+    there before behind the same proxy, and who comes from elsewhere, is served without delay.
+    """
+    path = tmp_path / "htpasswd"
+    path.write_bytes(b"".join(line(user, "secret", COST) for user in ("joe", "ann")))
+    daemon = make_daemon(
+        configuration={**auth(path), "log": {"level": "error"}, "workers": workers}
+    )
+    proxy = "127.0.0.9"
+    assert _told(daemon, "joe:secret", "203.0.113.7", proxy) == 200
+    began = time.monotonic()
+    count = scale(1000, 10_000)
+    with ThreadPoolExecutor(GUESSERS) as pool:
+        guesses = (f"joe:{number}" for number in range(count))
+        addresses = (f"198.51.{number // 256}.{number % 256}" for number in range(count))
+        statuses = Counter(pool.map(_told, repeat(daemon), guesses, addresses, repeat(proxy)))
+        during = [
+            pool.submit(_told, daemon, f"ann:{number}", f"192.0.2.{number % 256}", proxy)
+            for number in range(200)
+        ]
+        regular = _time(daemon, "joe:secret", "203.0.113.7", proxy)
+        direct = _time(daemon, "ann:secret", "127.0.0.10")
+        for each in during:
+            each.result()
+    elapsed = time.monotonic() - began
+    figure("made up addresses", dict(statuses))
+    assert set(statuses) == {401, 429}
+    # What is forgotten meanwhile may be tried again.  Two processes may lose what one of them
+    # counts at the same moment.
+    allowed = FREE_BEHIND_PROXY + elapsed / MEMORY_OF_PROXIES
+    assert FREE_BEHIND_PROXY <= statuses[401] < allowed * 1.5
+    assert max(regular, direct) < PATIENCE
+    assert _told(daemon, "joe:secret", "203.0.113.99", proxy) == 429

@@ -116,6 +116,24 @@ class CredentialsTests:
         told = [(each.address, each.host) for each in listening.told]
         assert told == [("203.0.113.5", "registry.example"), (CLIENT, HOST)]
 
+    def test_proxy(self, served: Served, listening: Listening) -> None:
+        """
+        It is told who says so where an address is not that at the other end of the connection.
+        """
+        field = ("X-Forwarded-For", "203.0.113.5")
+        served.ask("GET", "v2/", field, peer=PROXY)
+        served.ask("GET", "v2/", field, peer="")
+        served.ask("GET", "v2/", ("Forwarded", "for=203.0.113.5"), peer=PROXY)
+        served.ask("GET", "v2/", field)
+        served.ask("GET", "v2/", peer=PROXY)
+        served.ask("GET", "v2/", ("X-Forwarded-For", PROXY), peer=PROXY)
+        served.ask("GET", "v2/", peer="")
+        told = [(each.address, each.proxy) for each in listening.told]
+        assert told == [
+            *(("203.0.113.5", PROXY), ("203.0.113.5", "unix"), ("203.0.113.5", PROXY)),
+            *((CLIENT, ""), (PROXY, ""), (PROXY, ""), ("", "")),
+        ]
+
     def test_both_ways(self, served: Served, listening: Listening) -> None:
         """
         Pushes tell the same as pulls.

@@ -7,6 +7,11 @@ one before; who would have to wait for long is sent away instead.
 
 Somebody else's guesses keep nobody from his own name: whoever comes from an address that has not
 failed is let through, however often others have failed with the same name.
+
+An address that a proxy tells may be a lie: whoever can reach the registry from where proxies are
+trusted has as many as he likes.  So what fails is counted for the proxy, too.  A real one has many
+clients behind it, and is allowed as much as many addresses; and whoever was right before, from the
+same address behind the same proxy, has nothing to do with what others do there.
 """
 
 from __future__ import annotations
@@ -15,13 +20,16 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Any, Final
 
+from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
-from txregistry.auth.failures import Failures, Tally
+from txregistry.auth.failures import MEMORY, Failures, Tally
+from txregistry.auth.regulars import Regulars
 from txregistry.errors import TooManyRequests
 from txregistry.interfaces import IAttempts
+from txregistry.places import Shape
 
 FREE: Final = 5
 """So many failures cost nothing."""
@@ -38,47 +46,92 @@ PATIENCE: Final = 2.0
 STRANGER: Final = 2
 """An address with fewer failures has nothing to do with what others do with a name."""
 
+FREE_BEHIND_PROXY: Final = 200
+"""So many failures of all that come by one proxy cost nothing, attempts that are still being
+checked among them: a hundred machines may log in at the same moment."""
+
+MEMORY_OF_PROXIES: Final = MEMORY / 20
+"""Seconds after which a failure of a proxy is forgotten: it may go on as twenty addresses may."""
+
+SHAPE_OF_PROXIES: Final = Shape(count=2**10, words=3)
+"""Of how many proxies failures can be remembered.  They have memory of their own: an address can be
+made up, and would push them out, while to be a proxy takes an address that one really has."""
+
 SITE: Final = 64
 """The length of the prefix by which addresses of IPv6 are counted: one client has all of such a
 network (RFC 6177 §2)."""
 
 
+@frozen
+class Memory:
+    """
+    What is remembered.
+
+    :param failures: of addresses and of users.
+    :param proxies: the failures of all that come by a proxy.
+    :param regulars: who was right where.
+    """
+
+    failures: Failures
+    proxies: Failures
+    regulars: Regulars
+
+
 @implementer(IAttempts)
 class Attempts:
     """
-    Counts failures by address, and by user.
+    Counts failures by address, by user, and by proxy.
 
     :param clock: an ``IReactorTime``: the waiting is done with it.
-    :param failures: remember them.
-    :param seconds: the clock of the failures.
+    :param memory: remembers them.
+    :param seconds: the clock of the memory.
     """
 
-    def __init__(self, clock: Any, failures: Failures, seconds: Any) -> None:
+    def __init__(self, clock: Any, memory: Memory, seconds: Any) -> None:
         self._clock = clock
-        self._failures = failures
+        self._failures = memory.failures
+        self._proxies = memory.proxies
+        self._regulars = memory.regulars
         self._seconds = seconds
 
-    def admit(self, user: str, address: str) -> Deferred[None]:
+    def admit(self, user: str, address: str, proxy: str = "") -> Deferred[None]:
         """Count an attempt as failed, and wait for its turn."""
-        names = _names(user, address)
-        of_address, of_user = (self._failures.of(name) for name in names)
         now: float = self._seconds()
-        turn = max(now, _turn(of_address))
-        if of_address.count >= STRANGER:
-            turn = max(turn, _turn(of_user))
+        turn = max(now, self._turn(user, address, proxy))
         if turn - now > PATIENCE:
             raise TooManyRequests(retry_after=ceil(turn - now))
-        for name in names:
-            self._failures.add(name, turn)
+        for failures, name in self._counts(user, address, proxy):
+            failures.add(name, turn)
         return deferLater(self._clock, turn - now) if turn > now else succeed(None)
 
-    def failed(self, user: str, address: str) -> None:
+    def failed(self, user: str, address: str, proxy: str = "") -> None:
         """It has been counted."""
 
-    def succeeded(self, user: str, address: str) -> None:
+    def succeeded(self, user: str, address: str, proxy: str = "") -> None:
         """Count it no longer.  Failures stay: else who has a password might guess another's."""
-        for name in _names(user, address):
-            self._failures.take_back(name)
+        self.withdrawn(user, address, proxy)
+        if proxy:
+            self._regulars.remember(_regular(user, address, proxy))
+
+    def withdrawn(self, user: str, address: str, proxy: str = "") -> None:
+        """Count it no longer."""
+        for failures, name in self._counts(user, address, proxy):
+            failures.take_back(name)
+
+    def _turn(self, user: str, address: str, proxy: str) -> float:
+        """:return: when somebody may try again."""
+        of_address = self._failures.of(_place(address, proxy))
+        turn = _turn(of_address)
+        if of_address.count >= STRANGER:
+            turn = max(turn, _turn(self._failures.of(_user(user))))
+        if proxy and not self._regulars.knows(_regular(user, address, proxy)):
+            turn = max(turn, _turn(self._proxies.of(_client(proxy)), FREE_BEHIND_PROXY))
+        return turn
+
+    def _counts(self, user: str, address: str, proxy: str) -> list[tuple[Failures, str]]:
+        """:return: for whom an attempt counts."""
+        counts = [(self._failures, _place(address, proxy)), (self._failures, _user(user))]
+        return [*counts, (self._proxies, _client(proxy))] if proxy else counts
 
 
 @implementer(IAttempts)
@@ -87,30 +140,50 @@ class UnlimitedAttempts:
     Slows nobody down.  For the tests of access controllers.
     """
 
-    def admit(self, user: str, address: str) -> Deferred[None]:
+    def admit(self, user: str, address: str, proxy: str = "") -> Deferred[None]:
         """Lets everybody try at once."""
         return succeed(None)
 
-    def failed(self, user: str, address: str) -> None:
+    def failed(self, user: str, address: str, proxy: str = "") -> None:
         """Notes nothing."""
 
-    def succeeded(self, user: str, address: str) -> None:
+    def succeeded(self, user: str, address: str, proxy: str = "") -> None:
+        """Notes nothing."""
+
+    def withdrawn(self, user: str, address: str, proxy: str = "") -> None:
         """Notes nothing."""
 
 
-def wait_after(count: int) -> float:
-    """:return: how long one has to wait after so many failures, in seconds."""
-    return 0.0 if count < FREE else min(FIRST * 2.0 ** min(count - FREE, 60), MOST)
+def wait_after(count: int, free: int = FREE) -> float:
+    """
+    :param free: how many failures cost nothing.
+    :return: how long one has to wait after so many, in seconds.
+    """
+    return 0.0 if count < free else min(FIRST * 2.0 ** min(count - free, 60), MOST)
 
 
-def _turn(tally: Tally) -> float:
+def _turn(tally: Tally, free: int = FREE) -> float:
     """:return: when somebody may try again."""
-    return tally.last + wait_after(tally.count)
+    return tally.last + wait_after(tally.count, free)
 
 
-def _names(user: str, address: str) -> tuple[str, str]:
-    """:return: by what address and user are counted."""
-    return f"a{_client(address)}", f"u{user}"
+def _user(user: str) -> str:
+    """:return: by what a user is counted."""
+    return f"u{user}"
+
+
+def _place(address: str, proxy: str) -> str:
+    """
+    :return: by what an address is counted: behind each proxy it is another one, so that nobody who
+        can lie about his address has failed in somebody else's place.
+    """
+    return f"a{_client(address)} {_client(proxy)}" if proxy else f"a{_client(address)}"
+
+
+def _regular(user: str, address: str, proxy: str) -> str:
+    """:return: by what it is remembered that somebody was right there."""
+    # The name comes last: there may be anything in it.
+    return f"{_client(address)} {_client(proxy)} {user}"
 
 
 def _client(address: str) -> str:

@@ -50,12 +50,16 @@ class Failures:
     :param places: where they are remembered.  Who finds all that are his taken takes what is
         forgotten soonest.
     :param seconds: a clock that only goes forward, and is the same in all processes.
+    :param memory: seconds after which a failure is forgotten.
     """
 
-    def __init__(self, places: Places, seconds: Callable[[], float]) -> None:
+    def __init__(
+        self, places: Places, seconds: Callable[[], float], memory: float = MEMORY
+    ) -> None:
         self._places = places
         self._cells = places.cells
         self._seconds = seconds
+        self._memory = memory
 
     def of(self, name: str) -> Tally:
         """:return: what is remembered of somebody."""
@@ -88,9 +92,9 @@ class Failures:
 
     def _read(self, place: int) -> Tally:
         count, last = self._cells[place + 1], self._cells[place + 2] / _MICROSECONDS
-        forgotten = max(0.0, self._seconds() - last) // MEMORY
+        forgotten = max(0.0, self._seconds() - last) // self._memory
         return Tally(place, max(0, count - int(forgotten)), last)
 
     def _forgotten(self, place: int) -> float:
         """:return: when nothing is left of what stands in a place."""
-        return self._cells[place + 2] / _MICROSECONDS + self._cells[place + 1] * MEMORY
+        return self._cells[place + 2] / _MICROSECONDS + self._cells[place + 1] * self._memory

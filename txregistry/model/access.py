@@ -60,6 +60,9 @@ class Credentials:
         somebody whose request was decided before.  That is in no log, and counts for nothing.
     :param forwarded_scheme: ``http`` or ``https``, where a trusted proxy says which it is that the
         client speaks.
+    :param proxy: the address of the trusted proxy at the other end of the connection, where it has
+        told :attr:`address`; ``unix`` for one that comes by a unix socket.  ``""`` where the client
+        itself is at the other end: then its address can't be a lie.
     """
 
     authorization: str = field(default="", repr=False)
@@ -69,6 +72,7 @@ class Credentials:
     certificate: bytes = field(default=b"", repr=False)
     request_id: str = field(default="", kw_only=True)
     forwarded_scheme: str = ""
+    proxy: str = field(default="", kw_only=True)
 
 
 @frozen

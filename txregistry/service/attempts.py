@@ -7,9 +7,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from txregistry.auth.attempts import Attempts
+from txregistry.auth.attempts import MEMORY_OF_PROXIES, SHAPE_OF_PROXIES, Attempts, Memory
 from txregistry.auth.failures import SHAPE, Failures
-from txregistry.places import private_places, shared_places
+from txregistry.auth.regulars import SHAPE as SHAPE_OF_REGULARS
+from txregistry.auth.regulars import Regulars
+from txregistry.places import Places, Shape, private_places, shared_places
 from txregistry.service.context import WorkerContext
 
 
@@ -19,7 +21,16 @@ def build_attempts(reactor: Any, context: WorkerContext | None) -> Attempts:
     :return: who counts attempts.
     """
     # The reactor's clock is that of the day, which may be set back.
-    places = (
-        private_places(SHAPE) if context is None else shared_places(SHAPE, context.failures_path)
+    seconds = time.monotonic
+    memory = Memory(
+        Failures(_places(SHAPE, context, "failures"), seconds),
+        Failures(_places(SHAPE_OF_PROXIES, context, "proxies"), seconds, MEMORY_OF_PROXIES),
+        Regulars(_places(SHAPE_OF_REGULARS, context, "regulars"), seconds),
     )
-    return Attempts(reactor, Failures(places, time.monotonic), time.monotonic)
+    return Attempts(reactor, memory, seconds)
+
+
+def _places(shape: Shape, context: WorkerContext | None, name: str) -> Places:
+    if context is None:
+        return private_places(shape)
+    return shared_places(shape, context.attempts_path(name))

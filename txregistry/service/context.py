@@ -40,10 +40,12 @@ class WorkerContext:
         """A file for locks between the processes."""
         return f"{self.run_directory}/locks"
 
-    @property
-    def failures_path(self) -> str:
-        """A file that remembers who has failed to log in, with whichever process."""
-        return f"{self.run_directory}/failures"
+    def attempts_path(self, name: str) -> str:
+        """
+        :param name: of what is remembered of those who log in, with whichever process.
+        :return: a file for that.
+        """
+        return f"{self.run_directory}/{name}"
 
     @property
     def meters_path(self) -> str:

@@ -37,7 +37,7 @@ from txregistry.web.errors import INTERNAL, error_entries, render_error
 from txregistry.web.exchange import RunningExchange
 from txregistry.web.kleinroutes import KleinRoutes
 from txregistry.web.paths import decode_path, match, strip_prefix
-from txregistry.web.proxies import LOCAL_PEER, TrustedProxies
+from txregistry.web.proxies import LOCAL_PEER, LOCAL_PROXY, TrustedProxies
 from txregistry.web.routes import Limits, build_routes
 from txregistry.web.sending import send, send_at_once
 from txregistry.web.tokens import TokenPages
@@ -331,9 +331,9 @@ def _credentials(exchange: RunningExchange) -> Credentials:
     if len(request.headers(b"authorization")) > 1:
         raise BadRequest("Authorization is there more than once")
     secure = request.channel is not None and request.channel.secure
-    certificate = b""
+    certificate, peer = b"", _peer(request)
     # A proxy's own certificate is not that of the client behind it.
-    if secure and outside.address == _peer(request) and not (outside.scheme or outside.host):
+    if secure and outside.address == peer and not (outside.scheme or outside.host):
         certificate = request.channel.certificate if request.channel else b""
     return Credentials(
         exchange.text(b"authorization"),
@@ -343,6 +343,7 @@ def _credentials(exchange: RunningExchange) -> Credentials:
         certificate,
         outside.scheme,
         request_id=exchange.id,
+        proxy="" if outside.address == peer else peer or LOCAL_PROXY,
     )
 
 

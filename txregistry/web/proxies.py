@@ -21,6 +21,9 @@ Address = IPv4Address | IPv6Address
 LOCAL_PEER: Final = ""
 """The address of a peer that has none: it is behind a unix socket, so of this machine."""
 
+LOCAL_PROXY: Final = "unix"
+"""What such a peer is called that tells another one's address."""
+
 _FIELDS: Final = (
     b"forwarded",
     b"x-forwarded-for",

@@ -87,7 +87,7 @@ class TokenPages:
             case "password":
                 user, password = _one(form, "username"), _one(form, "password")
                 return await self._tokens.issue_for_password(
-                    user, password, credentials.address, wish
+                    user, password, credentials.address, wish, credentials.proxy
                 )
             case "refresh_token":
                 token = _one(form, "refresh_token")

@@ -17,12 +17,17 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import implementer
 
+from txregistry.auth.attempts import MEMORY_OF_PROXIES, SHAPE_OF_PROXIES, Memory
 from txregistry.auth.basic import BasicCredentials
+from txregistry.auth.failures import SHAPE, Failures
 from txregistry.auth.htpasswd.checking import Passwords
 from txregistry.auth.htpasswd.hashes import is_right, new_hash
 from txregistry.auth.htpasswd.watching import WatchedFile
+from txregistry.auth.regulars import SHAPE as SHAPE_OF_REGULARS
+from txregistry.auth.regulars import Regulars
 from txregistry.deferreds import InlineThreads, Threads
 from txregistry.interfaces import IAttempts
+from txregistry.places import private_places
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -84,17 +89,32 @@ class WrittenAttempts:
         self.told: list[str] = []
         self.refuse: Exception | None = None
 
-    def admit(self, user: str, address: str) -> Deferred[None]:
+    def admit(self, user: str, address: str, proxy: str = "") -> Deferred[None]:
         if self.refuse is not None:
             raise self.refuse
-        self.told.append(f"admit {user} {address}")
+        self._tell("admit", user, address, proxy)
         return succeed(None)
 
-    def failed(self, user: str, address: str) -> None:
-        self.told.append(f"failed {user} {address}")
+    def failed(self, user: str, address: str, proxy: str = "") -> None:
+        self._tell("failed", user, address, proxy)
 
-    def succeeded(self, user: str, address: str) -> None:
-        self.told.append(f"succeeded {user} {address}")
+    def succeeded(self, user: str, address: str, proxy: str = "") -> None:
+        self._tell("succeeded", user, address, proxy)
+
+    def withdrawn(self, user: str, address: str, proxy: str = "") -> None:
+        self._tell("withdrawn", user, address, proxy)
+
+    def _tell(self, *words: str) -> None:
+        self.told.append(" ".join(filter(None, words)))
+
+
+def memory(seconds: Callable[[], float]) -> Memory:
+    """What is remembered of attempts, on a clock."""
+    return Memory(
+        Failures(private_places(SHAPE), seconds),
+        Failures(private_places(SHAPE_OF_PROXIES), seconds, MEMORY_OF_PROXIES),
+        Regulars(private_places(SHAPE_OF_REGULARS), seconds),
+    )
 
 
 async def is_right_now(

@@ -66,7 +66,7 @@ class OnceTests:
         assert len(kit.threads.checked) == 1
         assert kit.attempts.told.count(f"admit {credentials.user} {HERE}") == 100
         assert kit.attempts.told.count(f"failed {credentials.user} {HERE}") == 1
-        assert kit.attempts.told.count(f"succeeded {credentials.user} {HERE}") == 99
+        assert kit.attempts.told.count(f"withdrawn {credentials.user} {HERE}") == 99
 
     async def test_forgotten(self, kit: Kit) -> None:
         """
@@ -197,8 +197,26 @@ class CrowdTests:
         with pytest.raises(TooManyRequests):
             await is_right_now(passwords, JOE)
         about_joe = [told for told in kit.attempts.told if " joe " in told]
-        assert about_joe == [f"admit joe {HERE}", f"succeeded joe {HERE}"]
+        assert about_joe == [f"admit joe {HERE}", f"withdrawn joe {HERE}"]
         kit.threads.release()
+
+    async def test_proxy(self, kit: Kit) -> None:
+        """
+        Who counts attempts is told which proxy tells the address; behind another one the same
+        password is another attempt, but no other check.
+        """
+        passwords = kit.passwords()
+        kit.threads.held = []
+        outcomes = [passwords.check(JOE, HERE, proxy) for proxy in ("10.0.0.1", "10.0.0.2", "")]
+        kit.threads.release()
+        for outcome in outcomes:
+            await outcome
+        assert len(kit.threads.checked) == 1
+        assert sorted(kit.attempts.told) == sorted(
+            f"{word} joe {HERE}{proxy}"
+            for word in ("admit", "succeeded")
+            for proxy in (" 10.0.0.1", " 10.0.0.2", "")
+        )
 
     async def test_refused(self, kit: Kit) -> None:
         """

@@ -66,6 +66,15 @@ class ParseTests:
         entries = parse_entries(b"joe:%b\nann:%b\n" % (hash_, FIVE))
         assert (entries.hashes, entries.useless) == ({"ann": FIVE}, ("joe",))
 
+    def test_absurd(self) -> None:
+        """
+        Users are named whose hash takes longer to check than anybody waits.
+        """
+        lines = [b"u%d:$2b$%02d$%b" % (cost, cost, REST) for cost in (10, 17, 18, 31)]
+        entries = parse_entries(b"\n".join(lines))
+        assert entries.absurd == (("u18", 18), ("u31", 31))
+        assert list(entries.hashes) == ["u10", "u17", "u18", "u31"]
+
     def test_malformed(self) -> None:
         """
         A line that is none is named by its number.

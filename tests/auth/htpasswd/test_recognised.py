@@ -10,10 +10,9 @@ import pytest
 from twisted.internet.task import Clock
 from twisted.python.threadpool import ThreadPool
 
-from tests.auth.htpasswd.kit import HERE, Kit, line, write
+from tests.auth.htpasswd.kit import HERE, Kit, line, memory, write
 from tests.auth.test_basic import basic
 from txregistry.auth.attempts import Attempts
-from txregistry.auth.failures import SHAPE, Failures
 from txregistry.auth.htpasswd.checking import Passwords
 from txregistry.auth.htpasswd.controller import HtpasswdAccess
 from txregistry.auth.htpasswd.entries import Entries
@@ -22,7 +21,6 @@ from txregistry.auth.htpasswd.watching import FRESH
 from txregistry.errors import TooManyRequests, Unauthorized
 from txregistry.interfaces import Grant
 from txregistry.model.access import Credentials
-from txregistry.places import private_places
 
 THERE = "198.51.100.1"
 FILE = Entries()
@@ -82,14 +80,18 @@ class OracleTests:
         """One that slows down who guesses."""
         write(kit.path, line("joe", "secret") + line("ann", "secret"))
         seconds = kit.clock.seconds
-        attempts = Attempts(kit.clock, Failures(private_places(SHAPE), seconds), seconds)
+        attempts = Attempts(kit.clock, memory(seconds), seconds)
         passwords = Passwords(kit.file(), kit.threads, 1, attempts, seconds)
         return HtpasswdAccess("a", passwords, Recognised(seconds), ThreadPool(0, 1))
 
     async def ask(self, controller: HtpasswdAccess, pair: str, address: str) -> int:
         """:return: the status of the answer; a wait is given up."""
+        return await self.answer(controller, Credentials(basic(pair.encode()), address))
+
+    async def answer(self, controller: HtpasswdAccess, credentials: Credentials) -> int:
+        """:return: the same, for anything that somebody presents."""
         try:
-            asking = controller.authorize(Credentials(basic(pair.encode()), address), [])
+            asking = controller.authorize(credentials, [])
             asking.cancel()
             await asking
         except Unauthorized:
@@ -112,6 +114,27 @@ class OracleTests:
         with pytest.raises(TooManyRequests):
             await controller.verify("joe", "secret", THERE)
         assert await self.ask(controller, "joe:secret", HERE) == 200
+
+    async def test_claimed(self, kit: Kit, controller: HtpasswdAccess) -> None:
+        """
+        Who lies about his address behind one proxy keeps nobody out who has that address behind
+        another, or without any; there is nothing to learn for him.
+        """
+        theirs, lies = [Credentials(basic(b"joe:secret"), HERE, proxy="10.0.0.1")], []
+        theirs.append(Credentials(basic(b"joe:secret"), HERE))
+        for credentials in theirs:
+            await controller.authorize(credentials, [])
+        for number in range(REFUSALS + 20):
+            guess = basic(b"joe:%d" % number)
+            lies.append(await self.answer(controller, Credentials(guess, HERE, proxy="10.0.0.2")))
+        assert lies[-1] == 429
+        told = Credentials(basic(b"joe:secret"), HERE, proxy="10.0.0.2")
+        assert await self.answer(controller, told) == 429
+        with pytest.raises(TooManyRequests):
+            await controller.verify("joe", "secret", HERE, "10.0.0.2")
+        kit.clock.advance(FRESH)
+        for credentials in theirs:
+            assert (await controller.authorize(credentials, [])).actor == "joe"
 
     async def test_looked_again(self, kit: Kit, controller: HtpasswdAccess) -> None:
         """

@@ -13,6 +13,7 @@ from twisted.internet.defer import Deferred
 
 from tests.auth.htpasswd.kit import NOW, Kit, Told, line, told, write
 from txregistry.auth.htpasswd.entries import Entries
+from txregistry.auth.htpasswd.hashes import new_hash
 from txregistry.auth.htpasswd.watching import FRESH
 from txregistry.errors import Unavailable
 
@@ -201,3 +202,21 @@ class BrokenTests:
         (line,) = log.lines("error")
         assert "'old', 'older'" in line
         assert "secret" not in line
+
+    async def test_absurd(self, kit: Kit, log: Told) -> None:
+        """
+        Users whose hash takes very long to check are named once, with its cost and what to do, and
+        nothing of the hash.
+        """
+        hash_ = new_hash(b"x", 4).partition(b"$04$")[2]
+        write(kit.path, JOE + b"slow:$2b$20$%b\nslower:$2b$31$%b\n" % (hash_, hash_))
+        file = kit.file()
+        for _ in range(2):
+            await file.look()
+        (line,) = log.lines("warn")
+        assert "'slow' (cost 20), 'slower' (cost 31)" in line
+        assert f"`txregistry passwd {kit.path} USER`" in line
+        assert hash_.decode() not in line
+        write(kit.path, JOE)
+        await file.look()
+        assert len(log.lines("warn")) == 1

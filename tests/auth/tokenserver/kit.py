@@ -45,18 +45,21 @@ class People:
 
     :param passwords: by user.
     :ivar asked: how often a password was checked.
+    :ivar proxies: who told the client's address, each time.
     """
 
     def __init__(self, **passwords: str) -> None:
         self.passwords = passwords
         self.asked = 0
+        self.proxies: list[str] = []
 
-    def verify(self, user: str, password: str, address: str) -> Deferred[bool]:
+    def verify(self, user: str, password: str, address: str, proxy: str = "") -> Deferred[bool]:
         """
         Compare.
         """
         assert address == CLIENT
         self.asked += 1
+        self.proxies.append(proxy)
         if user == "impatient":
             return fail(TooManyRequests())
         return succeed(self.passwords.get(user) == password)

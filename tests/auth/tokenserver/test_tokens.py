@@ -41,7 +41,7 @@ from tests.auth.tokenserver.kit import (
     read,
 )
 from tests.wire.contents import Image
-from tests.wire.harness import HOST, Served
+from tests.wire.harness import CLIENT, HOST, Served
 from txregistry.auth.tokenserver.scopes import MOST, parse_scope, parse_scopes
 from txregistry.auth.tokenserver.signing import (
     MOST_KEYS,
@@ -414,6 +414,22 @@ class PostTests:
         answer = served.post(**{**self.PASSWORD, **change})
         assert answer.is_error(401, "UNAUTHORIZED")
         assert answer["WWW-Authenticate"] == f'Basic realm="{SERVICE}"'
+
+    def test_behind_a_proxy(self, tmp_path: Path) -> None:
+        """
+        Whoever checks passwords is told which proxy tells the address, so that guesses here count
+        as elsewhere.
+        """
+        served = TokenServed(tmp_path, trusted=["10.0.0.0/8"])
+        claim = ("X-Forwarded-For", CLIENT)
+        form = urlencode(self.PASSWORD).encode()
+        assert served.post_form(form).status == 200
+        kind = ("Content-Type", "application/x-www-form-urlencoded")
+        for peer in ("10.0.0.1", ""):
+            by_post = served.ask("POST", "auth/token", kind, claim, body=form, peer=peer)
+            by_get = served.ask("GET", "auth/token", basic("joe", "secret"), claim, peer=peer)
+            assert (by_post.status, by_get.status) == (200, 200)
+        assert served.people.proxies == ["", "10.0.0.1", "10.0.0.1", "unix", "unix"]
 
     def test_refresh(self, served: TokenServed) -> None:
         """

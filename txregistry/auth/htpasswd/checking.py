@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import blake2b
+from typing import TypeAlias
 
 from twisted.internet.defer import Deferred
 
@@ -19,6 +20,9 @@ from txregistry.auth.htpasswd.watching import WatchedFile
 from txregistry.deferreds import Threads, deferred
 from txregistry.errors import TooManyRequests, Unavailable
 from txregistry.interfaces import IAttempts
+
+Origin: TypeAlias = tuple[str, str]
+"""A client's address, and the proxy that tells it; ``""`` where none does."""
 
 
 class Passwords:
@@ -72,11 +76,14 @@ class Passwords:
         return self._file.look()
 
     @deferred
-    async def check(self, credentials: BasicCredentials, address: str) -> tuple[Entries, float]:
+    async def check(
+        self, credentials: BasicCredentials, address: str, proxy: str = ""
+    ) -> tuple[Entries, float]:
         """
         Find out whether a password is right.
 
         :param address: the client's.
+        :param proxy: who says so; see :class:`~txregistry.interfaces.IAttempts`.
         :return: fires with what is in the file, and until when it is known that by this the
             password is right; with 0 if it is wrong.
         :raises TooManyRequests: if there were too many wrong ones of late.
@@ -85,7 +92,7 @@ class Passwords:
         entries = await self._file.look()
         key = self._outcomes.key(credentials, entries.hashes.get(credentials.user))
         until = await self._trying.run(
-            (key, address), lambda: self._try(credentials, entries, key, address)
+            (key, address, proxy), lambda: self._try(credentials, entries, key, (address, proxy))
         )
         return entries, until
 
@@ -97,30 +104,34 @@ class Passwords:
         return "" if hash_ is None else blake2b(hash_, digest_size=16).hexdigest()
 
     async def _try(
-        self, credentials: BasicCredentials, entries: Entries, key: bytes, address: str
+        self, credentials: BasicCredentials, entries: Entries, key: bytes, origin: Origin
     ) -> float:
+        user, attempts = credentials.user, self._attempts
         # Before anything is said, be it remembered or not.
-        await self._attempts.admit(credentials.user, address)
+        await attempts.admit(user, *origin)
         known = self._outcomes.of(key)
         if known is None:
-            right = await self._checked(credentials, entries, key, address)
+            right = await self._checked(credentials, entries, key, origin)
         else:
             right = known
+        if right:
+            attempts.succeeded(user, *origin)
+            return self._outcomes.right_until(key)
         # Who repeats what is known to be wrong guesses nothing.
-        tell = self._attempts.failed if known is None and not right else self._attempts.succeeded
-        tell(credentials.user, address)
-        return self._outcomes.right_until(key) if right else 0.0
+        tell = attempts.failed if known is None else attempts.withdrawn
+        tell(user, *origin)
+        return 0.0
 
     async def _checked(
-        self, credentials: BasicCredentials, entries: Entries, key: bytes, address: str
+        self, credentials: BasicCredentials, entries: Entries, key: bytes, origin: Origin
     ) -> bool:
         try:
             return await self._checking.run(
-                key, lambda: self._check(credentials, entries, key, address)
+                key, lambda: self._check(credentials, entries, key, origin[0])
             )
         except TooManyRequests:
             # Nothing was checked, since others keep everybody busy: it is no failure of his.
-            self._attempts.succeeded(credentials.user, address)
+            self._attempts.withdrawn(credentials.user, *origin)
             raise
 
     async def _check(

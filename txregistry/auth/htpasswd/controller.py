@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from txregistry.auth.basic import BasicCredentials, challenge_of, parse_basic
 from txregistry.auth.challenges import quoted
-from txregistry.auth.htpasswd.checking import Passwords
+from txregistry.auth.htpasswd.checking import Origin, Passwords
 from txregistry.auth.htpasswd.recognised import Recognised
 from txregistry.deferreds import deferred
 from txregistry.errors import TooManyRequests, Unauthorized
@@ -61,60 +61,73 @@ class HtpasswdAccess(Service):
 
     def authorize(self, credentials: Credentials, accesses: Sequence[Access]) -> Deferred[Grant]:
         """Grants everything to whoever has a password."""
-        said, address = credentials.authorization, credentials.address
-        grant = self._known(said, address)
+        said, origin = credentials.authorization, (credentials.address, credentials.proxy)
+        grant = self._known(said, _place(*origin))
         if grant is not None:
             return succeed(grant)
         basic = parse_basic(said)
         if basic is None:
             return fail(self._refusal(accesses))
-        return self._authorize(basic, said, address, accesses)
+        return self._authorize(basic, said, origin, accesses)
 
     @deferred
-    async def verify(self, user: str, password: str, address: str) -> bool:
+    async def verify(self, user: str, password: str, address: str, proxy: str = "") -> bool:
         """See :class:`~txregistry.interfaces.IUsers`."""
         # No header field is like this, and no other pair.
         said = f"\n{len(user)}:{user}:{password}"
-        if self._known(said, address) is not None:
+        if self._known(said, _place(address, proxy)) is not None:
             return True
         basic = BasicCredentials(user, password.encode("utf-8", "surrogatepass"))
-        return await self._grant(basic, said, address) is not None
+        return await self._grant(basic, said, (address, proxy)) is not None
 
     def mark(self, user: str) -> Deferred[str]:
         """See :class:`~txregistry.interfaces.IUserMarks`."""
         return self._passwords.mark(user)
 
-    def _known(self, said: str, address: str) -> Grant | None:
+    def _known(self, said: str, place: str) -> Grant | None:
         """:return: what is granted without any waiting."""
         entries = self._passwords.fresh
-        return None if entries is None else self._recognised.grant(said, address, entries)
+        return None if entries is None else self._recognised.grant(said, place, entries)
 
     @deferred
     async def _authorize(
-        self, basic: BasicCredentials, said: str, address: str, accesses: Sequence[Access]
+        self,
+        basic: BasicCredentials,
+        said: str,
+        origin: Origin,
+        accesses: Sequence[Access],
     ) -> Grant:
-        grant = await self._grant(basic, said, address)
+        grant = await self._grant(basic, said, origin)
         if grant is None:
             raise self._refusal(accesses)
         return grant
 
-    async def _grant(self, basic: BasicCredentials, said: str, address: str) -> Grant | None:
+    async def _grant(self, basic: BasicCredentials, said: str, origin: Origin) -> Grant | None:
         """:return: what a password is good for: ``None`` for nothing."""
+        place = _place(*origin)
         if self._passwords.fresh is None:
             await self._passwords.look()
-            grant = self._known(said, address)
+            grant = self._known(said, place)
             if grant is not None:
                 return grant
         try:
-            entries, until = await self._passwords.check(basic, address)
+            entries, until = await self._passwords.check(basic, *origin)
         except TooManyRequests:
-            self._recognised.refused(basic.user, address)
+            self._recognised.refused(basic.user, place)
             raise
         if not until:
             return None
         grant = Grant(basic.user, RULE)
-        self._recognised.remember(said, address, entries, until, grant)
+        self._recognised.remember(said, place, entries, until, grant)
         return grant
 
     def _refusal(self, accesses: Sequence[Access]) -> Unauthorized:
         return Unauthorized(self._challenge, records(accesses))
+
+
+def _place(address: str, proxy: str) -> str:
+    """
+    :return: where a client is.  Who lies about his address behind one proxy is not where somebody
+        is who has that address behind another.
+    """
+    return f"{address} {proxy}" if proxy else address

@@ -10,7 +10,7 @@ from typing import Final
 from attrs import field, frozen
 
 from txregistry.auth.basic import text_of
-from txregistry.auth.htpasswd.hashes import LEAST_COST, cost_of
+from txregistry.auth.htpasswd.hashes import HIGHEST_SENSIBLE_COST, LEAST_COST, cost_of
 
 LARGEST: Final = 16 * 1024 * 1024
 """A file with more bytes than this is none of passwords."""
@@ -36,11 +36,13 @@ class Entries:
     :param hashes: the hash of each user's password, by his name.
     :param cost: the highest cost of any of them.
     :param useless: users whose hash is none of bcrypt: none of them can log in.
+    :param absurd: users whose hash takes minutes to check, or days, each with its cost.
     """
 
     hashes: Mapping[str, bytes] = field(factory=dict, repr=False)
     cost: int = LEAST_COST
     useless: tuple[str, ...] = ()
+    absurd: tuple[tuple[str, int], ...] = ()
 
 
 def parse_entries(data: bytes) -> Entries:
@@ -61,6 +63,7 @@ def parse_entries(data: bytes) -> Entries:
         hashes={user: hash_ for user, hash_ in hashes.items() if costs[user]},
         cost=max(costs.values(), default=0) or LEAST_COST,
         useless=tuple(user for user, cost in costs.items() if not cost),
+        absurd=tuple(each for each in costs.items() if each[1] > HIGHEST_SENSIBLE_COST),
     )
 
 

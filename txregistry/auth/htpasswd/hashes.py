@@ -15,6 +15,9 @@ import bcrypt
 LEAST_COST: Final = 4
 MOST_COST: Final = 31
 
+HIGHEST_SENSIBLE_COST: Final = 17
+"""A check with this one takes 10 s, and each step more doubles that."""
+
 LONGEST: Final = 72
 """Bytes of a password that bcrypt looks at."""
 

@@ -32,9 +32,9 @@ REFUSALS: Final = 50
 
 
 @define
-class _Place:
+class _UserThere:
     """
-    A user at an address.
+    A user at a place.
 
     :param refused: how many tries were refused since he was right.
     """
@@ -50,13 +50,13 @@ class _Known:
     :param entries: what was in the file.
     :param until: when it is forgotten.
     :param grant: what was granted.
-    :param place: who, and where.
+    :param user_there: who, and where.
     """
 
     entries: Entries
     until: float
     grant: Grant
-    place: _Place
+    user_there: _UserThere
 
 
 class Recognised:
@@ -71,41 +71,39 @@ class Recognised:
         # To copy this one costs less than to key another one.
         self._keyed = blake2b(key=os.urandom(64), digest_size=32)
         self._known: Recent[bytes, _Known] = Recent(MOST)
-        self._places: Recent[tuple[str, str], _Place] = Recent(MOST)
+        self._places: Recent[tuple[str, str], _UserThere] = Recent(MOST)
 
-    def grant(self, said: str, address: str, entries: Entries) -> Grant | None:
+    def grant(self, said: str, place: str, entries: Entries) -> Grant | None:
         """
         :param said: what a client says.
-        :param address: where it is.
+        :param place: where it is: its address, and who says so.
         :param entries: what is in the file.
         :return: what it was granted for that, if the file is the same as it was.
         """
-        known = self._known.get(self._key(said, address))
+        known = self._known.get(self._key(said, place))
         if (
             known is None
             or known.entries is not entries
             or known.until <= self._seconds()
-            or known.place.refused >= REFUSALS
+            or known.user_there.refused >= REFUSALS
         ):
             return None
         return known.grant
 
-    def remember(
-        self, said: str, address: str, entries: Entries, until: float, grant: Grant
-    ) -> None:
+    def remember(self, said: str, place: str, entries: Entries, until: float, grant: Grant) -> None:
         """Recognise this for a while, as long as the file stays the same."""
-        place = self._places.get((grant.actor, address)) or _Place()
-        place.refused = 0
-        self._places.put((grant.actor, address), place)
-        self._known.put(self._key(said, address), _Known(entries, until, grant, place))
+        user_there = self._places.get((grant.actor, place)) or _UserThere()
+        user_there.refused = 0
+        self._places.put((grant.actor, place), user_there)
+        self._known.put(self._key(said, place), _Known(entries, until, grant, user_there))
 
-    def refused(self, user: str, address: str) -> None:
+    def refused(self, user: str, place: str) -> None:
         """Note that somebody might not even try."""
-        place = self._places.get((user, address))
-        if place is not None:
-            place.refused += 1
+        user_there = self._places.get((user, place))
+        if user_there is not None:
+            user_there.refused += 1
 
-    def _key(self, said: str, address: str) -> bytes:
+    def _key(self, said: str, place: str) -> bytes:
         keyed = self._keyed.copy()
-        keyed.update(f"{address}\n{said}".encode("utf-8", "surrogatepass"))
+        keyed.update(f"{place}\n{said}".encode("utf-8", "surrogatepass"))
         return keyed.digest()

@@ -119,6 +119,14 @@ class WatchedFile:
                 path=self._path,
                 users=", ".join(map(ascii, entries.useless)),
             )
+        if entries.absurd:
+            self.log.warn(  # noqa: G010 - Twisted's logger has no other
+                "{path}: to check the hashes of these users takes very long, and so does each wrong"
+                " password of anybody, since all take as long: {users}: replace them with"
+                " `txregistry passwd {path} USER`",
+                path=self._path,
+                users=", ".join(f"{user!a} (cost {cost})" for user, cost in entries.absurd),
+            )
 
     def _complain(self, trouble: str) -> None:
         """Let nobody in, and say why; once only."""

@@ -79,15 +79,16 @@ class TokenService:
         if basic is None:
             raise self._refusal()
         password = basic.password.decode("utf-8", "surrogateescape")
-        return await self.issue_for_password(basic.user, password, credentials.address, wish)
+        address, proxy = credentials.address, credentials.proxy
+        return await self.issue_for_password(basic.user, password, address, wish, proxy)
 
     @deferred
     async def issue_for_password(
-        self, user: str, password: str, address: str, wish: TokenWish
+        self, user: str, password: str, address: str, wish: TokenWish, proxy: str = ""
     ) -> IssuedToken:
         """See :class:`~txregistry.interfaces.ITokenService`."""
         scopes = self._scopes(wish)
-        if not is_name(user) or not await self._users.verify(user, password, address):
+        if not is_name(user) or not await self._users.verify(user, password, address, proxy):
             raise self._refusal()
         return await self._issue(Identity(user, address), scopes, lasting=wish.lasting)
 

@@ -1,0 +1,60 @@
+"""
+Who has shown a right password where, of late, in memory that processes share.
+
+An address that a proxy tells may be a lie, and so everybody behind a proxy is slowed down when too
+many guess there.  Not those who were right before, at the same address behind the same proxy: this
+remembers them.  It has memory of its own, so that who is right often crowds out no failure.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from typing import Final
+
+from txregistry.places import Places, Shape
+
+SHAPE: Final = Shape(count=2**15, words=2)
+"""
+Of how many that can be remembered, by all processes together; and in each place whose it is, and
+when he was right last.
+"""
+
+MEMORY: Final = 7 * 86_400.0
+"""Seconds after which it is forgotten: who comes once in a week is remembered."""
+
+_MICROSECONDS: Final = 1_000_000
+
+
+class Regulars:
+    """
+    Those who were right.
+
+    :param places: where they are remembered.  Who finds all that are his taken takes that of who
+        has not been right for longest.
+    :param seconds: a clock that only goes forward, and is the same in all processes.
+    """
+
+    def __init__(self, places: Places, seconds: Callable[[], float]) -> None:
+        self._places = places
+        self._cells = places.cells
+        self._seconds = seconds
+
+    def knows(self, name: str) -> bool:
+        """:return: whether somebody was right of late."""
+        owner, places = self._places.of(name)
+        earliest = max(1, self._now() - round(MEMORY * _MICROSECONDS))
+        return any(
+            self._cells[place] == owner and self._cells[place + 1] >= earliest for place in places
+        )
+
+    def remember(self, name: str) -> None:
+        """Note that somebody was right."""
+        owner, places = self._places.of(name)
+        own = [place for place in places if self._cells[place] == owner]
+        place = own[0] if own else min(places, key=lambda place: self._cells[place + 1])
+        self._cells[place : place + SHAPE.words] = array("Q", (owner, self._now()))
+
+    def _now(self) -> int:
+        # The clock may begin at 0, which in the memory says that there is nobody.
+        return round(self._seconds() * _MICROSECONDS) + 1
