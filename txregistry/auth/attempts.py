@@ -6,12 +6,13 @@ thousand failures and not one.  After a few failures each one more has to wait t
 one before; who would have to wait for long is sent away instead.
 
 Somebody else's guesses keep nobody from his own name: whoever comes from an address that has not
-failed is let through, however often others have failed with the same name.
+failed is let through, however often others have failed with the same name; and so is whoever was
+right there before, as long as the address has not failed too often itself.
 
 An address that a proxy tells may be a lie: whoever can reach the registry from where proxies are
 trusted has as many as he likes.  So what fails is counted for the proxy, too.  A real one has many
-clients behind it, and is allowed as much as many addresses; and whoever was right before, from the
-same address behind the same proxy, has nothing to do with what others do there.
+clients behind it, and is allowed as much as many addresses.  Again, whoever was right before, from
+the same address behind the same proxy, has nothing to do with what others do there.
 """
 
 from __future__ import annotations
@@ -110,8 +111,7 @@ class Attempts:
     def succeeded(self, user: str, address: str, proxy: str = "") -> None:
         """Count it no longer.  Failures stay: else who has a password might guess another's."""
         self.withdrawn(user, address, proxy)
-        if proxy:
-            self._regulars.remember(_regular(user, address, proxy))
+        self._regulars.remember(_regular(user, address, proxy))
 
     def withdrawn(self, user: str, address: str, proxy: str = "") -> None:
         """Count it no longer."""
@@ -122,9 +122,11 @@ class Attempts:
         """:return: when somebody may try again."""
         of_address = self._failures.of(_place(address, proxy))
         turn = _turn(of_address)
+        if self._regulars.knows(_regular(user, address, proxy)):
+            return turn
         if of_address.count >= STRANGER:
             turn = max(turn, _turn(self._failures.of(_user(user))))
-        if proxy and not self._regulars.knows(_regular(user, address, proxy)):
+        if proxy:
             turn = max(turn, _turn(self._proxies.of(_client(proxy)), FREE_BEHIND_PROXY))
         return turn
 

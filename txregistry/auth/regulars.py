@@ -1,9 +1,9 @@
 """
 Who has shown a right password where, of late, in memory that processes share.
 
-An address that a proxy tells may be a lie, and so everybody behind a proxy is slowed down when too
-many guess there.  Not those who were right before, at the same address behind the same proxy: this
-remembers them.  It has memory of its own, so that who is right often crowds out no failure.
+What others guess slows down strangers: those whose name it is, and those behind the same proxy.
+Not those who were right before, at the same address behind the same proxy, if any: this remembers
+them.  It has memory of its own, so that who is right often crowds out no failure.
 """
 
 from __future__ import annotations
