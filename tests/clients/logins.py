@@ -30,6 +30,10 @@ class Client(ABC):
     #: The programs that it needs.
     components: tuple[str, ...] = ()
 
+    #: What to call this machine where a token service is said to be: with a registry at 127.0.0.1
+    #: most go for a token to the same address, and to no other of a private network.
+    token_host = "127.0.0.1"
+
     def __init__(self, home: Path, address: str) -> None:
         self.home = home
         self.address = address
@@ -197,6 +201,10 @@ class Crane(Client):
     """
 
     components = ("crane",)
+
+    #: It goes to no private address that isn't the registry's own, port included; a name it takes
+    #: as it is.
+    token_host = "localhost"
 
     def _crane(self, *words: str | Path, stdin: bytes = b"", fails: bool = False) -> str:
         environment = {"DOCKER_CONFIG": str(self.home)}

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.auth.htpasswd.asking import auth
-from tests.clients.logins import CLIENTS, Client, Crane
+from tests.clients.logins import CLIENTS, Client
 from tests.conftest import MakeDaemon
 from tests.daemon import Daemon
 from txregistry.auth.htpasswd.hashes import new_hash
@@ -50,23 +50,33 @@ class _TokenPage(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def token_page() -> Iterator[str]:
+def token_page(host: str) -> Iterator[str]:
     """
     Somebody else's token service.
 
+    :param host: what this machine is called.
     :return: its address.
     """
     with ThreadingHTTPServer(("127.0.0.1", 0), _TokenPage) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/token"
+        yield f"http://{host}:{server.server_address[1]}/token"
         server.shutdown()
         thread.join()
 
 
+@pytest.fixture(params=CLIENTS, ids=lambda client: client.__name__.lower())
+def kind(request: pytest.FixtureRequest) -> type[Client]:
+    """
+    Each client.
+    """
+    found: type[Client] = request.param
+    return found
+
+
 @pytest.fixture(params=["htpasswd", "silly"])
 def registry(
-    request: pytest.FixtureRequest, tmp_path: Path, make_daemon: MakeDaemon
+    request: pytest.FixtureRequest, kind: type[Client], tmp_path: Path, make_daemon: MakeDaemon
 ) -> Iterator[Daemon]:
     """
     A registry that asks for a name and a password, or for a token that one gets for them.
@@ -76,21 +86,19 @@ def registry(
         path.write_bytes(b"%b:%b\n" % (USER.encode(), HASH))
         yield make_daemon(configuration=auth(path))
         return
-    with token_page() as realm:
+    with token_page(kind.token_host) as realm:
         silly = {"realm": realm, "service": "registry.example"}
         yield make_daemon(configuration={"auth": {"silly": silly}})
 
 
-@pytest.fixture(params=CLIENTS, ids=lambda client: client.__name__.lower())
+@pytest.fixture
 def client(
-    request: pytest.FixtureRequest, registry: Daemon, tmp_path_factory: pytest.TempPathFactory
+    kind: type[Client], registry: Daemon, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Client]:
     """
-    Each client.
+    A client of that registry.
     """
-    if request.param is Crane and "silly" in registry.configuration["auth"]:
-        pytest.skip("crane goes to no token service at a private address but the registry's own")
-    with request.param.at(tmp_path_factory.mktemp("client"), registry.host) as made:
+    with kind.at(tmp_path_factory.mktemp("client"), registry.host) as made:
         yield made
 
 

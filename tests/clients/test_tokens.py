@@ -114,13 +114,25 @@ def token_server(home: Path) -> Daemon:
     )
 
 
-def other_registry(home: Path, server: Daemon) -> Daemon:
+def other_registry(home: Path, server: Daemon, host: str = "127.0.0.1") -> Daemon:
     """
     A registry that takes another one's tokens, and gets the keys from there.
+
+    :param host: what it calls this machine, where it tells where tokens are to be had.
     """
     names = {"issuer": "txregistry", "service": "txregistry"}
-    where = {"realm": f"{server.url}/auth/token", "jwks": f"{server.url}/auth/jwks"}
+    realm = f"http://{host}:{server.port}/auth/token"
+    where = {"realm": realm, "jwks": f"{server.url}/auth/jwks"}
     return Daemon(home / "other", configuration={"auth": {"token": {**names, **where}}})
+
+
+def filled(registry: Registry) -> Registry:
+    """
+    With an image in ``public/image`` and ``private/image``.
+    """
+    for repository in ("public/image", "private/image"):
+        IMAGE.push(registry.wire, repository, "1")
+    return registry
 
 
 @pytest.fixture(scope="module", params=["own tokens", "another's tokens"])
@@ -128,17 +140,14 @@ def registry(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Registry]:
     """
-    Both of them, each with an image in ``public/image`` and ``private/image``.
+    Both of them, with images.
     """
     home = tmp_path_factory.mktemp("tokens")
     server = token_server(home).start()
     own = request.param == "own tokens"
     daemon = server if own else other_registry(home, server).start()
     try:
-        made = Registry(daemon, server)
-        for repository in ("public/image", "private/image"):
-            IMAGE.push(made.wire, repository, "1")
-        yield made
+        yield filled(Registry(daemon, server))
     finally:
         daemon.stop()
         server.stop()
@@ -271,13 +280,27 @@ def test_podman(registry: Registry, tmp_path: Path) -> None:
 @pytest.mark.component("crane")
 def test_crane(registry: Registry, layout: Path, tmp_path: Path) -> None:
     """
-    crane.  Of the addresses of private networks it goes to the registry's own only for a token.
+    crane.
     """
-    if registry.daemon is not registry.server:
-        said = run("crane", "pull", registry.name("public/image"), tmp_path / "out", fails=True)
-        assert "private or link-local address" in said
+    if registry.daemon is registry.server:
+        crane_story(registry, layout, tmp_path)
         return
-    environment = {"DOCKER_CONFIG": str(tmp_path / "config")}
+    # Of private addresses it goes to the registry's own only for a token; but it goes by names.
+    said = run("crane", "pull", registry.name("public/image"), tmp_path / "out", fails=True)
+    assert "private or link-local address" in said
+    named = other_registry(tmp_path, registry.server, "localhost").start()
+    try:
+        made = filled(Registry(named, registry.server))
+        crane_story(made, layout, tmp_path)
+    finally:
+        named.stop()
+
+
+def crane_story(registry: Registry, layout: Path, home: Path) -> None:
+    """
+    crane, at some registry.
+    """
+    environment = {"DOCKER_CONFIG": str(home / "config")}
 
     def crane(*words: str | Path, fails: bool = False) -> str:
         return run("crane", *words, environment=environment, fails=fails)
@@ -291,7 +314,7 @@ def test_crane(registry: Registry, layout: Path, tmp_path: Path) -> None:
         login=login,
         logout=lambda: crane("auth", "logout", registry.address),
         push=lambda name, fails=False: crane("push", layout, name, fails=fails),
-        pull=lambda name, fails=False: crane("pull", name, tmp_path / "out.tar", fails=fails),
+        pull=lambda name, fails=False: crane("pull", name, home / "out.tar", fails=fails),
     )
 
 
