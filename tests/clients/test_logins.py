@@ -119,3 +119,20 @@ def test_login(client: Client) -> None:
     client.logout()
     client.pull("a/b", fails=True)
     client.push("a/c", fails=True)
+
+
+def test_none(
+    kind: type[Client], make_daemon: MakeDaemon, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """
+    With ``none`` everything goes without a login, and with any, and after it was forgotten.
+    """
+    registry = make_daemon(configuration={"auth": "none"})
+    with kind.at(tmp_path_factory.mktemp("client"), registry.host) as client:
+        client.push("a/b")
+        client.pull("a/b")
+        client.login(USER, PASSWORD)
+        client.push("a/c")
+        client.pull("a/c")
+        client.logout()
+        client.pull("a/b")

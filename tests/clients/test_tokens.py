@@ -1,7 +1,7 @@
 """
 Real clients of a registry that is its own token server, and of one that takes the other's tokens.
-By its policies everybody pulls from ``public``, Joe pushes there and to ``private``, and that is
-all.
+By its policies everybody pulls from ``public``, Joe pushes there and to ``private``, everybody
+pushes to ``open``, and that is all.
 """
 
 from __future__ import annotations
@@ -103,6 +103,7 @@ def token_server(home: Path) -> Daemon:
         {"repositories": "public/**", "anonymous": True, "allow": "pull"},
         {"repositories": "public/**", "users": "joe", "allow": ["pull", "push"]},
         {"repositories": "private/**", "users": "joe", "allow": ["pull", "push", "delete"]},
+        {"repositories": "open/**", "anonymous": True, "allow": ["pull", "push"]},
     ]
     return Daemon(
         home / "server",
@@ -182,7 +183,7 @@ def whole_story(
     pull: Commands,
 ) -> None:
     """
-    A client pulls as nobody, logs in, pushes, pulls, is denied, and logs out.
+    A client pulls and pushes as nobody, logs in, pushes, pulls, is denied, and logs out.
 
     :param login: is given a password; must fail if ``fails``.
     :param push: is given a name; must fail if ``fails``.
@@ -192,10 +193,13 @@ def whole_story(
     pull(registry.name("public/image"))
     refused(pull(registry.name("private/image"), fails=True))
     refused(push(registry.name(f"public/{client}"), fails=True))
+    push(registry.name(f"open/{client}"))
+    pull(registry.name(f"open/{client}"))
 
     login("secret")
     push(registry.name(ours))
     push(registry.name(f"public/{client}"))
+    push(registry.name(f"open/{client}-known"))
     assert registry.wire.manifest(ours, "1").status == 200
     pull(registry.name(ours))
     pull(registry.name("private/image"))
