@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import statistics
 import time
 from collections.abc import Callable
@@ -36,6 +37,7 @@ POLICIES: dict[str, Any] = {
         {"repositories": "alice/**", "users": "alice", "allow": ["pull", "push", "delete"]},
         {"repositories": "private/**", "anonymous": True, "allow": []},
         {"repositories": "private/**", "users": "alice", "allow": ["pull", "push", "delete"]},
+        {"repositories": "open/**", "anonymous": True, "allow": ["pull", "push"]},
     ],
 }
 USERS = ("root", "builder", "alice", "bob")
@@ -392,6 +394,60 @@ class UploadTests:
         theirs = root.get(path).expect(404)
         unknown = root.get(path.replace(id_, never)).expect(404)
         assert theirs.body.replace(id_.encode(), b"") == unknown.body.replace(never.encode(), b"")
+
+
+class OldTokenTests:
+    """
+    What tokens are good for that were issued before something changed.
+    """
+
+    def test_repository_made_again(self, make_daemon: MakeDaemon, tmp_path: Path) -> None:
+        """
+        A repository is deleted and made again by somebody who shares it no more: who has a token
+        for it from before gets by it what the rules give him now, which is nothing of it, also as
+        the source of a mount.
+        """
+        shared = {"repositories": "private/**", "users": "bob", "allow": ["pull", "push", "delete"]}
+        daemon = self.daemon(make_daemon, tmp_path, shared)
+        scope = "repository:private/app:pull,push,delete"
+        alice = bearer(daemon.host, "alice", scope)
+        bob = bearer(daemon.host, "bob", scope, "repository:open/app:pull,push")
+        image = push_image(alice, "private/app")
+        bob.manifest("private/app", "latest").expect(200)
+        bob.delete(f"/v2/private/app/manifests/{image.digest}").expect(202)
+        daemon.stop()
+        shutil.rmtree(daemon.root)
+        assert daemon.configuration["policies"]["rules"].pop() == shared
+        daemon.start()
+        image = push_image(alice, "private/app")
+        self.has_nothing(bob, image)
+        bob.request("POST", "/v2/open/app/blobs/uploads/").expect(202)
+        alice.delete(f"/v2/private/app/manifests/{image.digest}").expect(202)
+
+    def has_nothing(self, who: Person, image: Pushed) -> None:
+        """
+        See that somebody gets nothing of an image, with rights in another repository.
+        """
+        base, blob = f"/v2/{image.repository}", image.blobs[1]
+        for method, target in (
+            ("GET", "manifests/latest"),
+            ("HEAD", f"blobs/{blob}"),
+            ("GET", "tags/list"),
+            ("POST", "blobs/uploads/"),
+            ("DELETE", f"manifests/{image.digest}"),
+        ):
+            assert who.request(method, f"{base}/{target}").status == 403, target
+        mount = f"/v2/open/app/blobs/uploads/?mount={blob}&from={image.repository}"
+        who.request("POST", mount).expect(202)
+        who.head(f"/v2/open/app/blobs/{blob}").expect(404)
+
+    def daemon(self, make_daemon: MakeDaemon, directory: Path, *more: dict[str, Any]) -> Daemon:
+        """
+        A registry that gives tokens away, with more rules than others have.
+        """
+        policies = {**POLICIES, "rules": [*POLICIES["rules"], *more]}
+        known_ones = passwords(directory, *USERS, tokens=True)
+        return make_daemon(configuration={**known_ones, "policies": policies})
 
 
 class LimitTests:
