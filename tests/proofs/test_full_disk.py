@@ -22,6 +22,7 @@ Figure = Callable[[str, object], None]
 
 CONFIG = Content(8, 300)
 LAYER = Content(80, MIB)
+SMALL = Content(82, 500)
 ROOM = 16 * MIB
 NAMES = 400
 
@@ -209,13 +210,14 @@ class FullDiskTests:
     @pytest.mark.parametrize("what", ["bytes", "names"])
     def test_small_things(self, recorder: Recorder, small_disk: SmallDisk, what: str) -> None:
         """
-        With no byte free, or no file, uploads, manifests and tags are refused; what is there is
+        With no byte free, or no file, blobs, manifests and tags are refused; what is there is
         served, and can be deleted; with the space all can be pushed.
         """
         remote = recorder.remote
         other = image(CONFIG, [], note="other")
         small_disk.fill() if what == "bytes" else small_disk.use_up_names()
-        assert refused(remote.client.request("POST", f"{remote.base}/blobs/uploads/"))
+        assert refused(remote.push(SMALL))
+        assert refused(remote.append(remote.start(), SMALL, 0, SMALL.size, chunked=True))
         assert refused(remote.put_manifest("latest", other))
         assert refused(remote.put_manifest("new", image(CONFIG, [LAYER])))
         self.check(recorder)
@@ -224,6 +226,7 @@ class FullDiskTests:
         self.check(recorder)
         small_disk.clear()
         recorder.push(LAYER.digest, lambda: remote.push(LAYER))
+        recorder.push(SMALL.digest, lambda: remote.push(SMALL))
         recorder.put_manifest(other, "latest")
         recorder.put_manifest(image(CONFIG, [LAYER]), "new")
         self.check(recorder)

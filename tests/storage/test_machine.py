@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
-    consumes,
     initialize,
     invariant,
     rule,
@@ -162,6 +161,7 @@ class Everything(RuleBasedStateMachine):
         """Begin with nothing."""
         self.shop = open_shop()
         self.model: dict[str, Model] = defaultdict(Model)
+        self.ended: list[Unfinished] = []
 
     def repository(self, name: str, actor: str = "") -> IRepository:
         """Open a repository."""
@@ -178,7 +178,7 @@ class Everything(RuleBasedStateMachine):
     def resumed(self, upload: Unfinished, actor: str) -> Any:
         """:return: an upload, or ``None`` if it must not be found."""
         resuming = self.repository(upload.name, actor).uploads.resume(upload.id)
-        if upload.over or upload.actor not in ("", actor):
+        if upload.over or upload.actor != actor:
             assert error_of(resuming) is BlobUploadUnknown
             return None
         found = now(resuming)
@@ -237,20 +237,25 @@ class Everything(RuleBasedStateMachine):
         rest = content[len(upload.content) :]
         digest = Digest.of(content, algorithm)
         error = error_of(found.commit(digest, GivenStream(rest) if rest else None))
-        upload.over = True
+        self.end(upload)
         if upload.content + rest == content:
             assert error is None
             self.model[upload.name].blobs[digest] = content
         else:
             assert error is DigestInvalid
 
-    @rule(upload=consumes(uploads), actor=st.sampled_from(["", "ann"]))
+    def end(self, upload: Unfinished) -> None:
+        """Note that there is no such upload any more."""
+        upload.over = True
+        self.ended.append(upload)
+
+    @rule(upload=uploads, actor=st.sampled_from(["", "ann"]))
     def cancel(self, upload: Unfinished, actor: str) -> None:
         """Cancel an upload."""
         found = self.resumed(upload, actor)
         if found is not None:
             now(found.cancel())
-            upload.over = True
+            self.end(upload)
             assert self.resumed(upload, actor) is None
 
     @rule(name=names, content=contents, algorithm=algorithms)
@@ -405,8 +410,11 @@ class Everything(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """Forget what is remembered."""
+        """Forget what is remembered: so too that ids of uploads are used, on the first day."""
         self.shop = open_shop(driver=self.shop.driver.driver)
+        for upload in self.ended:
+            upload.over, upload.content = False, b""
+        self.ended.clear()
 
     # what is always so
 

@@ -63,7 +63,6 @@ class PathsTests:
         """
         What distribution doesn't know lies where its walks don't look.
         """
-        assert paths.upload_owner(NAME, "id") == f"{ROOT}/repositories/a/b-c/_uploads/id/owner"
         assert paths.referrer_link(NAME, LONG, DIGEST) == (
             f"{ROOT}/repositories/a/b-c/_referrers/sha512/{LONG.hex}/sha256/{HEX}/link"
         )

@@ -91,6 +91,7 @@ class PurgerTests:
         A dry run tells what it would remove, and changes nothing.
         """
         upload = await repository.uploads.start()
+        await upload.append(GivenStream(b"1"))
         shop.pass_time(days=8)
         before = await files(shop.driver)
         report = await purger(shop, dry_run=True).purge()
@@ -136,7 +137,7 @@ class PurgerTests:
         """
         await shop.driver.put_content(paths.upload_data(NAME, UUID), b"x")
         shop.pass_time(days=6)
-        await shop.driver.put_content(paths.upload_owner(NAME, UUID), b"x")
+        await shop.driver.put_content(f"{paths.upload(NAME, UUID)}/data", b"x")
         shop.pass_time(days=6)
         assert (await purger(shop).purge()).removed == ()
         shop.pass_time(days=2)
@@ -164,6 +165,8 @@ class PurgerTests:
         uploads = {
             name: await shop.repository(name).uploads.start() for name in ("a", "b", "c", "d")
         }
+        for upload in uploads.values():
+            await upload.append(GivenStream(b"1"))
         shop.pass_time(days=8)
         error = StorageFailure("/x", "Input/output error")
         shop.driver.fail("list", error, f"{paths.REPOSITORIES}/a")

@@ -5,14 +5,16 @@ Uploads: what they take, what they refuse, what is left when they break.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 import pytest
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from zope.interface.verify import verifyObject
 
 from tests.storage.kit import NAME, Shop, files, fires, open_shop, pieces, read_blob
-from txregistry.deferreds import InlineThreads
+from txregistry.deferreds import InlineThreads, deferred
 from txregistry.drivers.base import CheckedDriver
 from txregistry.drivers.inmemory import MemoryDriver
 from txregistry.errors import (
@@ -33,6 +35,7 @@ from txregistry.model.byte_range import ContentRange
 from txregistry.model.digest import HEX_LENGTHS, Digest
 from txregistry.storage import hashing, hashstates, paths
 from txregistry.storage.registry import Registry
+from txregistry.storage.upload import SMALL
 from txregistry.testing.streams import ComingStream, GivenStream
 
 KIB = 1024
@@ -50,6 +53,18 @@ def upload_files(content: dict[str, bytes], upload: IUpload) -> dict[str, bytes]
     }
 
 
+@deferred
+async def changes(shop: Shop, begin: Callable[[], Deferred[Any]]) -> list[tuple[str, str]]:
+    """:return: which operations change something while something is done, and where."""
+    shop.driver.calls.clear()
+    await begin()
+    return [
+        (call.operation, call.path)
+        for call in shop.driver.calls
+        if call.operation in ("writer.commit", "move", "put_content", "delete", "writer.close")
+    ]
+
+
 class StartTests:
     """
     Beginning an upload, and finding it again.
@@ -62,26 +77,59 @@ class StartTests:
         verifyObject(IUploads, repository.uploads)
         verifyObject(IUpload, await repository.uploads.start())
 
-    async def test_files(self, shop: Shop, repository: IRepository) -> None:
+    async def test_nothing_stored(self, shop: Shop, repository: IRepository) -> None:
         """
-        An upload is named by a random UUID and has a start time of whole seconds.
+        An upload is named by a UUID that is all there is of it, and it is found.
         """
         upload = await repository.uploads.start()
-        assert UUID(upload.id).version == 4
+        assert UUID(upload.id).version == 8
         assert upload.size == 0
+        assert await files(shop.driver) == {}
+        assert (await repository.uploads.resume(upload.id)).size == 0
+
+    async def test_files(self, shop: Shop, repository: IRepository) -> None:
+        """
+        When something comes, it has a start time of whole seconds: when it was begun.
+        """
+        upload = await repository.uploads.start()
+        shop.pass_time(hours=1)
+        await (await repository.uploads.resume(upload.id)).append(GivenStream(BODY))
         content = upload_files(await files(shop.driver), upload)
-        assert content == {"startedat": b"2026-08-18T11:55:22Z"}
+        assert content["startedat"] == b"2026-08-18T11:55:22Z"
 
     async def test_owner(self, shop: Shop) -> None:
         """
-        Who began it is noted, and nobody else finds it.
+        Nobody finds it but who began it, whether something came or not.
         """
-        upload = await shop.repository(actor="ann").uploads.start()
-        assert upload_files(await files(shop.driver), upload)["owner"] == b"ann"
-        assert (await shop.repository(actor="ann").uploads.resume(upload.id)).id == upload.id
-        for stranger in ("bob", ""):
-            with pytest.raises(BlobUploadUnknown):
-                await shop.repository(actor=stranger).uploads.resume(upload.id)
+        for began in ("ann", ""):
+            upload = await shop.repository(actor=began).uploads.start()
+            for piece in (b"", BODY):
+                await upload.append(GivenStream(piece))
+                found = await shop.repository(actor=began).uploads.resume(upload.id)
+                assert found.id == upload.id
+                for stranger in {"ann", "bob", ""} - {began}:
+                    with pytest.raises(BlobUploadUnknown):
+                        await shop.repository(actor=stranger).uploads.resume(upload.id)
+
+    async def test_after_restart(self, shop: Shop, repository: IRepository) -> None:
+        """
+        After a restart, and where another daemon serves the same tree, it is found too.
+        """
+        upload = await repository.uploads.start()
+        later = open_shop(driver=shop.driver.driver).repository()
+        await (await later.uploads.resume(upload.id)).commit(SUM, GivenStream(BODY))
+        assert await read_blob(repository, SUM) == BODY
+
+    async def test_old(self, shop: Shop, repository: IRepository) -> None:
+        """
+        After a day an upload to which nothing came is unknown.
+        """
+        upload = await repository.uploads.start()
+        shop.pass_time(hours=23)
+        await repository.uploads.resume(upload.id)
+        shop.pass_time(hours=2)
+        with pytest.raises(BlobUploadUnknown):
+            await repository.uploads.resume(upload.id)
 
     async def test_strange_owner(self, shop: Shop) -> None:
         """
@@ -91,12 +139,15 @@ class StartTests:
             upload = await shop.repository(actor=actor).uploads.start()
             assert (await shop.repository(actor=actor).uploads.resume(upload.id)).id == upload.id
 
-    async def test_nobodys(self, shop: Shop, repository: IRepository) -> None:
+    async def test_distributions(self, shop: Shop, repository: IRepository) -> None:
         """
-        An upload that nobody in particular began, as all of distribution's, is anybody's.
+        An upload that another program began is anybody's.
         """
-        upload = await repository.uploads.start()
-        assert (await shop.repository(actor="ann").uploads.resume(upload.id)).id == upload.id
+        theirs = "6f5b0f8e-5b0f-4b8e-9b0f-8e5b0f8e5b0f"
+        begun = paths.upload_started_at(NAME, theirs)
+        await shop.driver.put_content(begun, b"2026-08-18T11:55:22Z")
+        assert (await shop.repository(actor="ann").uploads.resume(theirs)).id == theirs
+        assert (await repository.uploads.resume(theirs)).id == theirs
 
     async def test_another_repository(self, shop: Shop, repository: IRepository) -> None:
         """
@@ -409,21 +460,83 @@ class CommitTests:
         The bytes are safe before they are moved, and there before they are linked.
         """
         upload = await repository.uploads.start()
-        shop.driver.calls.clear()
-        await upload.commit(SUM, GivenStream(BODY))
-        changes = [
-            (call.operation, call.path)
-            for call in shop.driver.calls
-            if call.operation in ("writer.commit", "move", "put_content", "delete", "writer.close")
-        ]
-        data = paths.upload_data(NAME, upload.id)
-        assert changes == [
-            ("writer.commit", data),
+        await upload.append(GivenStream(BODY[:3]))
+        assert await changes(shop, lambda: upload.commit(SUM, GivenStream(BODY[3:]))) == [
+            ("writer.commit", data := paths.upload_data(NAME, upload.id)),
             ("move", data),
             ("put_content", paths.layer_link(NAME, SUM)),
             ("delete", paths.upload(NAME, upload.id)),
             ("writer.close", data),
         ]
+
+    async def test_small(self, shop: Shop, repository: IRepository) -> None:
+        """
+        What is small and comes in one go is put where it belongs at once, and the upload is over.
+        """
+        upload = await repository.uploads.start()
+        assert await changes(
+            shop, lambda: upload.commit(SUM, GivenStream(BODY), None, len(BODY))
+        ) == [
+            ("put_content", paths.blob(SUM)),
+            ("put_content", paths.layer_link(NAME, SUM)),
+        ]
+        assert await read_blob(repository, SUM) == BODY
+        with pytest.raises(BlobUploadUnknown):
+            await repository.uploads.resume(upload.id)
+
+    async def test_small_of_another_digest(self, shop: Shop, repository: IRepository) -> None:
+        """
+        If it isn't what its digest says, nothing is stored, and the upload is over.
+        """
+        upload = await repository.uploads.start()
+        with pytest.raises(DigestInvalid) as caught:
+            await upload.commit(SUM, GivenStream(b"other"), None, 5)
+        assert str(Digest.of(b"other")) in str(caught.value.detail)
+        assert await files(shop.driver) == {}
+        with pytest.raises(BlobUploadUnknown):
+            await repository.uploads.resume(upload.id)
+
+    @pytest.mark.parametrize("error", [ClientDisconnected(), NoSpace("/x")])
+    async def test_small_breaks_off(
+        self, shop: Shop, repository: IRepository, error: Exception
+    ) -> None:
+        """
+        If its client goes away, or there is no room, it can be tried again.
+        """
+        upload = await repository.uploads.start()
+        stream = GivenStream(BODY)
+        if isinstance(error, NoSpace):
+            shop.driver.fail("put_content", error)
+        else:
+            stream = GivenStream(BODY[:3], error=error)
+        with pytest.raises((StorageFull, ClientDisconnected)):
+            await upload.commit(SUM, stream, None, len(BODY))
+        assert await files(shop.driver) == {}
+        upload = await repository.uploads.resume(upload.id)
+        await upload.commit(SUM, GivenStream(BODY), None, len(BODY))
+        assert await read_blob(repository, SUM) == BODY
+
+    @pytest.mark.parametrize("length", [len(BODY) - 1, len(BODY) + 1])
+    async def test_small_of_another_length(self, repository: IRepository, length: int) -> None:
+        """
+        More or fewer bytes than were announced are refused.
+        """
+        upload = await repository.uploads.start()
+        with pytest.raises(SizeInvalid):
+            await upload.commit(SUM, GivenStream(BODY), None, length)
+        await (await repository.uploads.resume(upload.id)).commit(SUM, GivenStream(BODY))
+
+    async def test_not_so_small(self, shop: Shop, repository: IRepository) -> None:
+        """
+        What is more than should be held in memory goes into a file as it comes.
+        """
+        content = bytes(SMALL + 1)
+        upload = await repository.uploads.start()
+        data = paths.upload_data(NAME, upload.id)
+        assert ("move", data) in await changes(
+            shop,
+            lambda: upload.commit(Digest.of(content), GivenStream(content), None, len(content)),
+        )
 
     @pytest.mark.parametrize("algorithm", sorted(HEX_LENGTHS))
     async def test_empty(self, shop: Shop, repository: IRepository, algorithm: str) -> None:
@@ -637,6 +750,7 @@ class CancelTests:
         If it can't be removed, that is told, and it can be tried again.
         """
         upload = await repository.uploads.start()
+        await upload.append(GivenStream(BODY))
         shop.driver.fail("delete", StorageFailure("/x", "Input/output error"))
         with pytest.raises(StorageFailure):
             await upload.cancel()
@@ -783,7 +897,8 @@ class HashTests:
         That a state can't be saved is no reason to refuse the bytes.
         """
         upload = await repository.uploads.start()
-        shop.driver.fail("put_content", NoSpace("/x"))
+        path = paths.upload_running_hash(NAME, upload.id, "sha256")
+        shop.driver.fail("put_content", NoSpace("/x"), path)
         assert await upload.append(GivenStream(BODY)) == 10
         logged_failures.clear()
         await upload.commit(SUM)

@@ -137,9 +137,14 @@ class UploadTests:
 
     def test_cancelled(self, nodes: tuple[Served, Served]) -> None:
         """
-        What one cancelled is gone for the other.
+        What one cancelled is gone for the other: if nobody told him, it is as if it had just begun.
         """
         one, two = nodes
         location = one.start("b")
+        assert one.ask("PATCH", location, body=b"x").status == 202
         assert two.delete(location).status == 204
-        assert one.ask("PATCH", location, body=b"x").is_error(404, "BLOB_UPLOAD_UNKNOWN")
+        assert two.get(location).is_error(404, "BLOB_UPLOAD_UNKNOWN")
+        assert one.get(location).is_error(404, "BLOB_UPLOAD_UNKNOWN")
+        location = one.start("b")
+        assert two.delete(location).status == 204
+        assert one.get(location)["Range"] == "0-0"

@@ -51,3 +51,8 @@ class WorkerContext:
     def meters_path(self) -> str:
         """A file that counts what clients ask for, of all processes together."""
         return f"{self.run_directory}/meters"
+
+    @property
+    def used_ids_path(self) -> str:
+        """A file that remembers which ids of uploads are used."""
+        return f"{self.run_directory}/ids"

@@ -161,7 +161,7 @@ def build_service(
     telling = None
     if notifying is not None:
         telling = build_telling(reactor, configuration, notifying, part, metrics)
-    registry = build_registry(reactor, configuration, driver, locks, caches, telling)
+    registry = build_registry(reactor, configuration, driver, locks, caches, telling, context)
     access = build_access(reactor, configuration, context)
     application = build_application(
         reactor, configuration, registry, access.controller, logs, access.rates, access.tokens

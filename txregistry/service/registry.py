@@ -19,6 +19,9 @@ from txregistry.interfaces import ILocks, IRegistry, IStorageDriver
 from txregistry.model.manifest import Platform
 from txregistry.notifications.listening.registry import ListeningRegistry
 from txregistry.notifications.listening.report import Telling
+from txregistry.places import shared_places
+from txregistry.service.context import WorkerContext
+from txregistry.storage.ids import SHAPE
 from txregistry.storage.registry import Registry
 from txregistry.storage.switches import ReadOnlyRegistry, UndeletableRegistry
 from txregistry.storage.validation import Required, Validation
@@ -83,12 +86,14 @@ def build_registry(
     locks: ILocks | None = None,
     caches: Caches | None = None,
     telling: Telling | None = None,
+    context: WorkerContext | None = None,
 ) -> IRegistry:
     """
     :param driver: where everything is.
     :param locks: where other processes serve the same tree.
     :param caches: what is known without asking the driver, if there is something.
     :param telling: how it is told what happens, if anybody wants to know.
+    :param context: the place of this process among several.
     :return: the registry with its switches and middleware around it.
     :raises ConfigurationError: if there is no such middleware, or its options are wrong.
     """
@@ -99,6 +104,7 @@ def build_registry(
         _validation(configuration),
         locks,
         boot_id(),
+        None if context is None else shared_places(SHAPE, context.used_ids_path),
     )
     registry: IRegistry = stored
     if caches is not None:

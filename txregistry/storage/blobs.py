@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from txregistry.deferreds import deferred, shielded
 from txregistry.errors import BlobUnknown, PathNotFound
-from txregistry.interfaces import Change, Discard, IBlobContent, IBlobs, Stored
+from txregistry.interfaces import Change, Discard, IBlobContent, IBlobs, Settle, Stored
 from txregistry.model.descriptor import OCTET_STREAM, Descriptor
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
@@ -47,8 +47,11 @@ class Blobs:
     @deferred
     async def mount(self, digest: Digest, source: RepositoryName) -> Descriptor:
         target, size = await self._find(source, digest)
-        with telling_full():
-            await shielded(self._link(digest, target))
+        try:
+            with telling_full():
+                await shielded(self._link(digest, target))
+        except PathNotFound:
+            raise BlobUnknown(str(digest)) from None
         return Descriptor(OCTET_STREAM, digest, size)
 
     @deferred
@@ -71,16 +74,28 @@ class Blobs:
         :param size: of how many bytes.
         :param tell: what is to be told as soon as it is seen.
         """
-        # A link that came before its bytes could show later, by another's push, what nobody was
-        # told that this repository has.
-        show = [link(paths.layer_link(self._name, digest), digest), *tell]
-        then: tuple[Sequence[Change], ...] = show, [Discard(upload)]
+        show, discard = self._show(digest, tell), [Discard(upload)]
         if size:
             data = f"{upload}/{paths.DATA}"
-            await self._parts.contents.adopt(digest, data, size, *then)
+            await self._parts.contents.adopt(digest, data, size, show, discard)
         else:
-            await self._parts.contents.put(digest, b"", *then)
+            await self._parts.contents.put(digest, b"", show, discard)
         self._parts.holders.note(digest, self._name)
+
+    @deferred
+    async def put(self, digest: Digest, content: bytes, tell: Sequence[Change] = ()) -> None:
+        """
+        Add a small blob that is in memory, and show it.
+
+        :param digest: that of ``content``.
+        :param tell: as for :meth:`add`.
+        """
+        await self._parts.contents.put(digest, content, self._show(digest, tell))
+        self._parts.holders.note(digest, self._name)
+
+    def _show(self, digest: Digest, tell: Sequence[Change]) -> list[Change]:
+        """:return: what makes a blob seen that is there."""
+        return [link(paths.layer_link(self._name, digest), digest), *tell]
 
     @deferred
     async def _link(self, digest: Digest, target: Digest) -> None:
@@ -88,12 +103,14 @@ class Blobs:
         Show a blob from now on.
 
         :param target: the digest under which its bytes are.
+        :raises PathNotFound: if they have gone.
         """
-        show = [link(paths.layer_link(self._name, digest), target)]
+        show: list[Change] = [link(paths.layer_link(self._name, digest), target)]
         if target != digest:
             # distribution follows a link to another digest only if that is linked as well.
             show.insert(0, link(paths.layer_link(self._name, target), target))
-        await self._parts.driver.change(show)
+        # Who pushed it may not have come round to syncing it, or lived to do so.
+        await self._parts.driver.change([Settle(paths.blob(target)), *show])
         self._parts.holders.note(digest, self._name)
 
     async def _find(self, name: RepositoryName, digest: Digest) -> tuple[Digest, int]:

@@ -76,9 +76,9 @@ class Contents:
     Reads them, and adds to them.  Nothing is ever changed or removed here, but for what is
     not whole.
 
-    Content that can be seen need not have been synced yet, and a link to it must not survive a
-    power cut that it doesn't.  So who adds what another is just adding waits for him; and who
-    finds it there syncs it himself, for the other may have been killed in between.
+    Content that can be seen need not have been synced yet, and who grants it to a repository
+    promises that it stays.  So who adds what another is just adding waits for him; and who finds
+    it there syncs it himself, for the other may have been killed in between.
     """
 
     _driver: IStorageDriver
@@ -104,12 +104,20 @@ class Contents:
         return content
 
     @deferred
-    async def put(self, digest: Digest, content: bytes, *then: Sequence[Change]) -> None:
+    async def put(
+        self,
+        digest: Digest,
+        content: bytes,
+        links: Sequence[Change],
+        *then: Sequence[Change],
+    ) -> None:
         """
         Add a small one.
 
         :param digest: that of ``content``.
-        :param then: steps to go on with when it is there.
+        :param links: what grants it; after a power cut they may be there without it, which is as
+            if they weren't.
+        :param then: steps to go on with when both are there.
         """
         path = paths.blob(digest)
         async with holding(self._locks, content_key(digest)):
@@ -117,17 +125,25 @@ class Contents:
             with suppress(PathNotFound):
                 if await self._driver.get_content(path) == content:
                     add = Settle(path)
-            await self._driver.change([add], *then)
+            await self._driver.change([add, *links], *then)
 
     @deferred
-    async def adopt(self, digest: Digest, path: str, size: int, *then: Sequence[Change]) -> None:
+    async def adopt(
+        self,
+        digest: Digest,
+        path: str,
+        size: int,
+        links: Sequence[Change],
+        *then: Sequence[Change],
+    ) -> None:
         """
         Add what lies elsewhere in the tree.  If it is there already, the other is left where it
         is.
 
         :param digest: that of the file at ``path``, which has been verified.
         :param size: its size in bytes.
-        :param then: steps to go on with when it is there.
+        :param links: as for :meth:`put`.
+        :param then: as for :meth:`put`.
         """
         blob = paths.blob(digest)
         async with holding(self._locks, content_key(digest)):
@@ -135,4 +151,4 @@ class Contents:
             with suppress(PathNotFound):
                 if await self.size(digest) == size:
                     add = Settle(blob)
-            await self._driver.change([add], *then)
+            await self._driver.change([add, *links], *then)

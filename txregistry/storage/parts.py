@@ -11,6 +11,7 @@ from attrs import frozen
 
 from txregistry.deferreds import Threads
 from txregistry.interfaces import ILocks, IStorageDriver
+from txregistry.places import Places
 from txregistry.storage.contents import Contents
 from txregistry.storage.facts import FactsCache
 from txregistry.storage.holders import Holders
@@ -29,6 +30,7 @@ class Parts:
     :param now: tells the time of day, in UTC.
     :param validation: what a pushed manifest must fulfil.
     :param boot: is another one after the machine has started again.
+    :param used_ids: those of uploads of which there is something in storage, or was.
     """
 
     driver: IStorageDriver
@@ -37,6 +39,7 @@ class Parts:
     now: Callable[[], datetime]
     validation: Validation
     boot: bytes
+    used_ids: Places
     links: Links
     contents: Contents
     holders: Holders

@@ -15,8 +15,7 @@ Where everything lies below a driver's root: the tree of ``distribution``, and w
         ├── _uploads/<id>
         │   ├── startedat                               when; without it there is no such upload
         │   ├── data                                    what came so far; may not be there yet
-        │   ├── hashstates/<algorithm>/<offset>         the running hash after so many bytes
-        │   └── owner            (ours)                 who began it, if that is anybody
+        │   └── hashstates/<algorithm>/<offset>         the running hash after so many bytes
         └── _referrers           (ours)
             └── <algorithm>/<hex>                       of the subject
                 └── <algorithm>/<hex>/link              a manifest that refers to it
@@ -101,11 +100,6 @@ def upload(name: RepositoryName, id: str) -> str:
 def upload_started_at(name: RepositoryName, id: str) -> str:
     """:return: the file that tells since when there is an upload."""
     return f"{upload(name, id)}/{STARTED_AT}"
-
-
-def upload_owner(name: RepositoryName, id: str) -> str:
-    """:return: the file that names who began an upload."""
-    return f"{upload(name, id)}/owner"
 
 
 def upload_data(name: RepositoryName, id: str) -> str:

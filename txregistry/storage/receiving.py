@@ -20,6 +20,9 @@ READ_AT_ONCE: Final = 1024 * 1024
 """How many bytes are read for one call in a thread."""
 
 
+OTHER_LENGTH: Final = "the content has another length than announced"
+
+
 class Receiver:
     """
     A file that is open for writing, and the hash of all that is in it.
@@ -56,7 +59,7 @@ class Receiver:
         ):
             self.hash = None
             await shielded(self.writer.truncate(before))
-            raise SizeInvalid({"reason": "the content has another length than announced"})
+            raise SizeInvalid({"reason": OTHER_LENGTH})
 
     async def _pour(self, stream: IByteStream, most: int | None) -> int:
         """

@@ -17,10 +17,12 @@ from txregistry.interfaces import IContents, ILocks, IRegistry, IRepository, ISt
 from txregistry.model.access import Requester
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
+from txregistry.places import Places, private_places
 from txregistry.storage.catalog import Catalog
 from txregistry.storage.contents import Contents
 from txregistry.storage.facts import FactsCache
 from txregistry.storage.holders import Holders
+from txregistry.storage.ids import SHAPE
 from txregistry.storage.links import Links
 from txregistry.storage.locks import Locks
 from txregistry.storage.parts import Parts
@@ -41,6 +43,8 @@ class Registry:
         object.
     :param boot: is another one after the machine has started again; by default only this object
         goes on with hashes that it saved.
+    :param used_ids: memory, as :data:`~txregistry.storage.ids.SHAPE` says, that is shared with
+        other processes that serve the same tree; by default it is only this object's.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Registry:
         validation: Validation | None = None,
         locks: ILocks | None = None,
         boot: str = "",
+        used_ids: Places | None = None,
     ) -> None:
         locks = locks or Locks()
         self._parts: Final = Parts(
@@ -60,6 +65,7 @@ class Registry:
             now=now,
             validation=validation or Validation(),
             boot=(boot or str(uuid4())).encode("ascii"),
+            used_ids=used_ids or private_places(SHAPE),
             links=Links(driver),
             contents=Contents(driver, locks),
             holders=Holders(),

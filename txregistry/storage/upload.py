@@ -1,7 +1,9 @@
 """
 An unfinished blob: adding to it, and making a blob of it.
 
-An upload is there as long as its ``startedat`` is.  Whoever changes one has its data file open for
+One that has just begun is nowhere but in its id (:mod:`txregistry.storage.ids`); a small blob that
+then comes whole is stored at once.  For all others a directory is made, and from then on an upload
+is there as long as its ``startedat`` is.  Whoever changes one has its data file open for
 writing until he is done, which nobody else can meanwhile, in whatever process; a commit moves
 the file away before it lets go of it.  So bytes that have become a blob are never added to.
 Whoever opens the file after that finds an empty one, and no ``startedat``.
@@ -9,7 +11,9 @@ Whoever opens the file after that finds an empty one, and no ``startedat``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Final
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -34,28 +38,48 @@ from txregistry.model.name import RepositoryName
 from txregistry.storage import paths
 from txregistry.storage.blobs import Blobs
 from txregistry.storage.hashstates import HashStates
+from txregistry.storage.ids import Ids
 from txregistry.storage.parts import Parts
-from txregistry.storage.receiving import Receiver, hash_file
+from txregistry.storage.receiving import OTHER_LENGTH, Receiver, hash_file
 from txregistry.storage.telling import Telling
-from txregistry.storage.waiting import opened, telling_full
+from txregistry.storage.waiting import all_of, opened, telling_full
 
 _log = Logger()
+
+Files = Mapping[str, bytes]
+"""What lies in the directory of an upload, by name."""
+
+SMALL: Final = 64 * 1024
+"""A blob of so many bytes is held in memory until all are there."""
 
 
 @implementer(IUpload)
 class Upload:
     """
     A blob that is not finished.
+
+    :param ids: of which the upload's is one.
+    :param size: how many bytes there are.
+    :param first: what is to be stored before anything that comes; ``None`` if it is there.
     """
 
     def __init__(
-        self, parts: Parts, name: RepositoryName, id: str, size: int, blobs: Blobs
+        self,
+        parts: Parts,
+        name: RepositoryName,
+        ids: Ids,
+        id: str,
+        size: int,
+        blobs: Blobs,
+        first: Files | None = None,
     ) -> None:
         self.id = id
         self.size = size
         self._parts = parts
         self._name = name
+        self._ids = ids
         self._blobs = blobs
+        self._first = first
         self._states = HashStates(parts, name, id)
         self._data = paths.upload_data(name, id)
 
@@ -84,6 +108,8 @@ class Upload:
         length: int | None = None,
         alongside: Alongside | None = None,
     ) -> Descriptor:
+        if self._is_fresh() and content_range is None and _is_small(stream, length):
+            return await self._commit_whole(digest, stream, length or 0, alongside)
         try:
             with telling_full():
                 receiver = await self._open(digest.algorithm)
@@ -96,7 +122,53 @@ class Upload:
 
     @deferred
     async def cancel(self) -> None:
-        await shielded(self._cancel())
+        await shielded(self._cancel() if self._first is None else self._forget())
+
+    @deferred
+    async def begin(self, more: Files | None = None) -> None:
+        """
+        Store that it has begun, which nothing but its id tells so far.
+
+        :param more: what else to store with it.
+        """
+        files = {**(self._first or {}), **(more or {})}
+        upload = paths.upload(self._name, self.id)
+        put = self._parts.driver.put_content
+        await all_of(*(put(f"{upload}/{at}", files[at], durable=False) for at in files))
+        # Not before: until then there is nothing else by which it could be found.
+        self._ids.use(self.id)
+        self._first = None
+
+    def _is_fresh(self) -> bool:
+        """:return: whether nothing has come, nor has it been ended meanwhile."""
+        return self._first is not None and self._ids.is_fresh(self.id, self._parts.now())
+
+    async def _commit_whole(
+        self,
+        digest: Digest,
+        stream: IByteStream | None,
+        length: int,
+        alongside: Alongside | None,
+    ) -> Descriptor:
+        """Make a blob of what comes in one go, of which nothing is stored."""
+        content = await _whole(stream, length)
+        self.size = len(content)
+        descriptor = Descriptor(OCTET_STREAM, digest, self.size)
+        telling = Telling(alongside, descriptor)
+        try:
+            _check(digest, Digest.of(content, digest.algorithm).hex)
+            with telling_full():
+                await shielded(self._put(digest, content, telling))
+        except DigestInvalid:
+            self._ids.use(self.id)
+            raise
+        return descriptor
+
+    @deferred
+    async def _put(self, digest: Digest, content: bytes, telling: Telling) -> None:
+        await self._blobs.put(digest, content, telling.changes())
+        self._ids.use(self.id)
+        await telling.told()
 
     async def _open(self, algorithm: str) -> Receiver:
         """
@@ -104,6 +176,8 @@ class Upload:
 
         :param algorithm: of the digest that will be wanted.
         """
+        if self._is_fresh():
+            await self.begin()
         writer = await self._writer()
         self.size = writer.size
         receiver = Receiver(writer, algorithm, self._parts.threads)
@@ -198,10 +272,13 @@ class Upload:
             running = await hash_file(
                 self._parts.driver, self._data, digest.algorithm, self._parts.threads
             )
-        actual = running.hexdigest()
-        if actual != digest.hex:
-            reason = f"the content is {digest.algorithm}:{actual}"
-            raise DigestInvalid({"digest": str(digest), "reason": reason})
+        _check(digest, running.hexdigest())
+
+    @deferred
+    async def _forget(self) -> None:
+        """Throw away what nothing was stored of, unless by somebody else just now."""
+        self._ids.use(self.id)
+        await self._remove()
 
     @deferred
     async def _cancel(self) -> None:
@@ -231,3 +308,33 @@ class Upload:
     def _gone(self) -> BlobUploadUnknown:
         """:return: what to tell if something of the upload is missing: somebody has ended it."""
         return BlobUploadUnknown(self.id)
+
+
+def _is_small(stream: IByteStream | None, length: int | None) -> bool:
+    """:return: whether what comes is known to be little."""
+    return stream is None or (length is not None and length <= SMALL)
+
+
+async def _whole(stream: IByteStream | None, length: int) -> bytes:
+    """
+    :param length: how many bytes are announced.
+    :raises SizeInvalid: if more or fewer come.
+    """
+    pieces = []
+    left = length
+    while stream is not None and left >= 0 and (piece := await stream.read()):
+        pieces.append(piece)
+        left -= len(piece)
+    if left:
+        raise SizeInvalid({"reason": OTHER_LENGTH})
+    return b"".join(pieces)
+
+
+def _check(digest: Digest, actual: str) -> None:
+    """
+    :param actual: the digest of the content, without its algorithm.
+    :raises DigestInvalid: if it is another.
+    """
+    if actual != digest.hex:
+        reason = f"the content is {digest.algorithm}:{actual}"
+        raise DigestInvalid({"digest": str(digest), "reason": reason})

@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import UTC, datetime
-from uuid import uuid4
 
 from zope.interface import implementer
 
@@ -19,9 +18,10 @@ from txregistry.model.digest import CANONICAL
 from txregistry.model.name import RepositoryName
 from txregistry.storage import hashing, paths
 from txregistry.storage.blobs import Blobs
+from txregistry.storage.ids import Ids
 from txregistry.storage.parts import Parts
-from txregistry.storage.upload import Upload
-from txregistry.storage.waiting import all_of, telling_full
+from txregistry.storage.upload import Files, Upload
+from txregistry.storage.waiting import telling_full
 
 _ID = re.compile(r"[A-Za-z0-9_.=-]+\Z")
 
@@ -37,54 +37,46 @@ class Uploads:
     ) -> None:
         self._parts = parts
         self._name = name
-        self._requester = requester
+        # A user may have any name.
+        self._ids = Ids(parts.used_ids, name, requester.actor.encode("utf-8", "surrogatepass"))
         self._blobs = blobs
 
     @deferred
     async def start(self, algorithm: str = CANONICAL) -> IUpload:
-        upload_id = str(uuid4())
-        put = self._parts.driver.put_content
-        try:
-            with telling_full():
-                files = self._first_files(upload_id, algorithm)
-                await all_of(*(put(path, files[path], durable=False) for path in files))
-        except BaseException:
-            with suppress(DriverError):
-                await self._parts.driver.delete(paths.upload(self._name, upload_id), durable=False)
-            raise
-        return self._upload(upload_id, 0)
+        now = self._parts.now()
+        upload = self._upload(self._ids.new(now), first=_first(now))
+        if algorithm != CANONICAL:
+            await self._begin(upload, algorithm)
+        return upload
 
     @deferred
     async def resume(self, id: str) -> IUpload:
         if _ID.match(id) is None or id in (".", ".."):
             raise BlobUploadUnknown(id[:128])
-        driver = self._parts.driver
+        ours = self._ids.is_ours(id)
+        if ours and not self._ids.has(id):
+            raise BlobUploadUnknown(id[:128])
         try:
-            await driver.stat(paths.upload_started_at(self._name, id))
+            await self._parts.driver.stat(paths.upload_started_at(self._name, id))
         except (PathNotFound, InvalidPath):
-            raise BlobUploadUnknown(id[:128]) from None
-        owner, size = await all_of(self._owner(id), self._size(id))
-        if owner not in (b"", _actor(self._requester.actor)):
-            raise BlobUploadUnknown(id)
-        return self._upload(id, size)
+            if not ours or not self._ids.is_fresh(id, self._parts.now()):
+                raise BlobUploadUnknown(id[:128]) from None
+            return self._upload(id, first=_first(self._ids.begun_at(id)))
+        self._ids.use(id)
+        return self._upload(id, await self._size(id))
 
-    def _first_files(self, id: str, algorithm: str) -> dict[str, bytes]:
-        """:return: what an upload begins with, by path."""
-        files = {paths.upload_started_at(self._name, id): _stamp(self._parts.now())}
-        if self._requester.actor:
-            files[paths.upload_owner(self._name, id)] = _actor(self._requester.actor)
-        if algorithm != CANONICAL:
-            path = paths.upload_hash_state(self._name, id, algorithm, 0)
-            files[path] = hashing.new(algorithm).save() or b""
-        return files
-
-    @deferred
-    async def _owner(self, id: str) -> bytes:
-        """:return: who began it; empty if whoever wants may go on."""
+    async def _begin(self, upload: Upload, algorithm: str) -> None:
+        """Store which algorithm was named, for the id doesn't tell."""
+        directory = paths.upload(self._name, upload.id)
+        path = paths.upload_hash_state(self._name, upload.id, algorithm, 0)
+        empty = hashing.new(algorithm).save() or b""
         try:
-            return await self._parts.driver.get_content(paths.upload_owner(self._name, id))
-        except PathNotFound:
-            return b""
+            with telling_full():
+                await upload.begin({path.removeprefix(f"{directory}/"): empty})
+        except BaseException:
+            with suppress(DriverError):
+                await self._parts.driver.delete(directory, durable=False)
+            raise
 
     @deferred
     async def _size(self, id: str) -> int:
@@ -93,13 +85,13 @@ class Uploads:
         except PathNotFound:
             return 0
 
-    def _upload(self, id: str, size: int) -> Upload:
-        return Upload(self._parts, self._name, id, size, self._blobs)
+    def _upload(self, id: str, size: int = 0, first: Files | None = None) -> Upload:
+        return Upload(self._parts, self._name, self._ids, id, size, self._blobs, first)
 
 
-def _actor(name: str) -> bytes:
-    """:return: the name of a user as it is kept; it may hold anything that came in a request."""
-    return name.encode("utf-8", "surrogatepass")
+def _first(begun: datetime) -> Files:
+    """:return: what an upload begins with when something comes."""
+    return {paths.STARTED_AT: _stamp(begun)}
 
 
 def _stamp(now: datetime) -> bytes:

@@ -23,6 +23,7 @@ from txregistry.drivers.filesystem.reading import (
     read_whole,
     stat_path,
 )
+from txregistry.drivers.filesystem.scribe import Scribe
 from txregistry.drivers.filesystem.survey import LocalSurvey
 from txregistry.drivers.filesystem.threads import DriverThreads, opened
 from txregistry.drivers.filesystem.together import Syncs
@@ -45,6 +46,7 @@ from txregistry.interfaces import (
     Move,
     Put,
     Settle,
+    Tell,
     Walk,
 )
 
@@ -90,6 +92,7 @@ class FilesystemDriver:
         self._whole = Whole(self._root or "/") if whole else None
         self._names = Names(self._root or "/", together=self._syncs.together, whole=self._whole)
         self._changes = Changes(self._root, self._names, threads)
+        self._scribe = Scribe(self._changes, threads)
         self._survey = LocalSurvey(self._root, threads, stale_after)
         self._listings = Listings(self._root, threads, REMEMBERED_BYTES if quick else 0)
 
@@ -156,6 +159,8 @@ class FilesystemDriver:
         return self.change([Settle(path)])
 
     def change(self, *steps: Sequence[Change]) -> Deferred[None]:
+        if self._whole is not None and self._whole.is_ready() and _is_little(steps):
+            return self._scribe.make(steps)
         return self._threads.run(self._changes.make, steps)
 
     def delete(self, path: str, durable: bool = True) -> Deferred[None]:
@@ -211,6 +216,16 @@ class FilesystemDriver:
                 sync_directory(os.path.dirname(local_path))
             if remains is not None:
                 hidden.remove(remains)
+
+
+def _is_little(steps: Sequence[Sequence[Change]]) -> bool:
+    """:return: whether changes are quickly made, each by itself."""
+    return all(
+        isinstance(change, (Settle, Tell))
+        or (isinstance(change, Put) and len(change.content) <= _SMALL)
+        for step in steps
+        for change in step
+    )
 
 
 def _size(file: FileIO) -> int:

@@ -90,7 +90,7 @@ class UploadContract(Suite):
 
     async def test_whose(self, registry: IRegistry) -> None:
         """
-        An upload is found in its repository, by who began it; nobody's by everybody.
+        An upload is found in its repository, by who began it; nobody's by nobody else.
         """
         upload = await opened(registry, actor="ann").uploads.start()
         for stranger in (
@@ -102,7 +102,9 @@ class UploadContract(Suite):
                 await stranger.uploads.resume(upload.id)
         await opened(registry, actor="ann").uploads.resume(upload.id)
         upload = await opened(registry).uploads.start()
-        await opened(registry, actor="bob").uploads.resume(upload.id)
+        with pytest.raises(BlobUploadUnknown):
+            await opened(registry, actor="bob").uploads.resume(upload.id)
+        await opened(registry).uploads.resume(upload.id)
 
     async def test_out_of_order(self, repository: IRepository) -> None:
         """
