@@ -382,6 +382,34 @@ class UploadTests:
             alice.get(location).expect(204)
             alice.delete(location).expect(204)
 
+    @pytest.mark.parametrize("written", [b"", b"good"])
+    def test_nobodys(self, guarded: Daemon, written: bytes) -> None:
+        """
+        An upload that somebody began without saying who he is isn't there for those who are known,
+        nor is theirs for him; those of nobody share theirs.
+        """
+        nobody, others = known(guarded), [known(guarded, name) for name in ("root", "bob")]
+        for _ in range(4):
+            location = nobody.begin_upload("open/app")
+            if written:
+                nobody.request("PATCH", location, written).expect(202)
+            for who in others:
+                self.is_hidden(who, location)
+                theirs = who.begin_upload("open/app")
+                self.is_hidden(nobody, theirs)
+                who.delete(theirs).expect(204)
+            known(guarded).get(location).expect(204)
+            nobody.delete(location).expect(204)
+
+    def is_hidden(self, who: Person, location: str) -> None:
+        """
+        See that an upload isn't there for somebody who may push beside it.
+        """
+        assert who.get(location).expect(404).codes == ["BLOB_UPLOAD_UNKNOWN"]
+        who.request("PATCH", location, b"evil").expect(404)
+        who.request("PUT", with_query(location, f"digest={ABSENT}")).expect(404)
+        who.delete(location).expect(404)
+
     def test_unknown_looks_the_same(self, guarded: Daemon) -> None:
         """
         Somebody else's upload looks as one that never was.
