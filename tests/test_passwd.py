@@ -200,6 +200,7 @@ class RefusalTests:
             (["F", "#a", "--stdin"], b"x", "'#a' can't be a user's name"),
             (["F", " a", "--stdin"], b"x", "' a' can't be a user's name"),
             (["F", "a\nb:c", "--stdin"], b"x", r"'a\nb:c' can't be a user's name"),
+            (["F", "\udce9", "--stdin"], b"x", r"'\udce9' can't be a user's name"),
             (["F", "", "--stdin"], b"x", "name a user, or say --list"),
             (["F", "nobody", "--remove"], b"", "F has no user 'nobody'"),
             (["missing", "--list"], b"", "missing: No such file or directory"),

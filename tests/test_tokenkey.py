@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -64,3 +65,16 @@ def test_refused(content: bytes | None, path: Path, capsys: pytest.CaptureFixtur
         assert path.read_bytes() == content
     assert main(["tokenkey", str(path)]) == 1
     assert capsys.readouterr().err.startswith(f"txregistry tokenkey: {path}: ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_owner(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    Owner and mode stay, so that the registry can still read it when root has put a key in.
+    """
+    said(capsys, path, "--rotate")
+    os.chown(path, 12345, 54321)
+    path.chmod(0o640)
+    said(capsys, path, "--rotate")
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (12345, 54321, 0o640)

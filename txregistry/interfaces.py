@@ -833,6 +833,8 @@ class IUsers(Interface):
         """
         Check a password, in a time that doesn't tell whether there is such a user.
 
+        :param password: bytes of it that are no UTF-8 stand as ``surrogateescape`` has them (PEP
+            383).
         :param address: the client's, which is slowed down when it guesses.
         :param proxy: who says that the client has this address, as
             :attr:`~txregistry.model.access.Credentials.proxy`.

@@ -4,13 +4,15 @@ What is remembered of failures.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.task import Clock
 
 from txregistry.auth.failures import MEMORY, SHAPE, Failures
-from txregistry.places import WAYS, private_places, shared_places
+from txregistry.places import WAYS, Places, private_places, shared_places
 
 
 def private_failures(seconds: Callable[[], float]) -> Failures:
@@ -74,6 +76,55 @@ class FailuresTests:
         assert failures.of("joe").count == 0
         failures.add("joe", 0.0)
         assert failures.of("joe").count == 1
+
+    def test_taken_back_without_a_trace(self) -> None:
+        """
+        One that is taken back doesn't keep those before it from being forgotten.
+        """
+        clock = Clock()
+        failures = private_failures(clock.seconds)
+        for _ in range(3):
+            failures.add("joe", clock.seconds())
+        counts = []
+        for _ in range(4):
+            counts.append(failures.of("joe").count)
+            for _ in range(6):
+                clock.advance(MEMORY / 6)
+                failures.add("joe", clock.seconds())
+                failures.take_back("joe")
+        assert counts == [3, 2, 1, 0]
+
+    def test_taken_back_twice(self) -> None:
+        """
+        Where two processes take back the same one, there is nothing less than nothing.
+        """
+
+        class Shared(array):  # type: ignore[type-arg]  # subscripted since Python 3.12
+            """Memory that another process changes just after it was looked at."""
+
+            other: Failures | None = None
+            wait = 0
+
+            def __getitem__(self, place: Any) -> Any:
+                """Look, and let the other one change it."""
+                found = super().__getitem__(place)
+                self.wait -= 1
+                if self.wait < 0 and self.other is not None:
+                    other, self.other = self.other, None
+                    other.take_back("joe")
+                return found
+
+        cells = Shared("Q", bytes(SHAPE.size))
+        one, other = (
+            Failures(Places(SHAPE, each, b"secret"), Clock().seconds)
+            for each in (cells, memoryview(cells))
+        )
+        for late in range(8):
+            one.add("joe", 0.0)
+            cells.wait, cells.other = late, other
+            one.take_back("joe")
+            cells.other = None
+            assert one.of("joe").count == 0, late
 
     def test_bounded(self) -> None:
         """

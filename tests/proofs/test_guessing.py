@@ -188,4 +188,7 @@ def test_made_up_addresses(
     allowed = FREE_BEHIND_PROXY + elapsed / MEMORY_OF_PROXIES
     assert FREE_BEHIND_PROXY <= statuses[401] < allowed * 1.5
     assert max(regular, direct) < PATIENCE
+    # Some is forgotten while one looks: what there is room for is used up first.
+    others = (f"198.18.0.{number}" for number in range(256))
+    assert 429 in (_told(daemon, f"joe:{other}", other, proxy) for other in others)
     assert _told(daemon, "joe:secret", "203.0.113.99", proxy) == 429

@@ -5,12 +5,14 @@ Whom to believe about the client.
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
+from time import process_time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.web.fields import Fields
+from txregistry.errors import BadRequest
 from txregistry.web.proxies import LOCAL_PEER, Outside, TrustedProxies, parse_forwarded
 
 PROXY = "10.0.0.1"
@@ -116,6 +118,18 @@ class ClientTests:
         lines = [("X-Forwarded-For", "1.2.3.4"), ("X-Forwarded-For", f"{CLIENT}, 10.2.2.2")]
         assert outside(*lines).address == CLIENT
 
+    @pytest.mark.parametrize("hop", ["", "nonsense", "::1", "10.0.0.2", "1.2.3.4"])
+    def test_crowd_of_hops(self, hop: str) -> None:
+        """
+        What a client makes up takes no time that others would have to wait.
+        """
+        lines = ("X-Forwarded-For", f"{hop}," * (60_000 // (len(hop) + 1)) + CLIENT)
+        began = process_time()
+        for _ in range(10):
+            assert outside(lines).address == CLIENT
+            outside((lines[0], lines[1].removesuffix(f",{CLIENT}")))
+        assert process_time() - began < 0.3
+
     def test_real_ip(self) -> None:
         """
         X-Real-IP counts where there is no X-Forwarded-For.
@@ -136,19 +150,32 @@ class ClientTests:
         Forwarded goes before the fields that it replaced.
         """
         lines = [
-            ("X-Forwarded-For", "1.2.3.4"),
+            ("X-Forwarded-For", f"1.2.3.4, {CLIENT}"),
             ("X-Forwarded-Proto", "http"),
             ("X-Forwarded-Host", "other.example"),
             ("Forwarded", f"for={CLIENT};proto=https;host=registry.example"),
         ]
         assert outside(*lines) == Outside(CLIENT, "https", "registry.example")
 
-    def test_malformed_forwarded(self) -> None:
+    @pytest.mark.parametrize("value", ["for=1.2.3.4;for=5.6.7.8", f'for=", for={CLIENT}'])
+    @pytest.mark.parametrize("others", [[], [("X-Forwarded-For", CLIENT)]])
+    def test_malformed_forwarded(self, value: str, others: list[tuple[str, str]]) -> None:
         """
-        A Forwarded that can't be read counts as absent.
+        A Forwarded that can't be read is refused: its beginning may be the client's own, which
+        would choose by that who he is.
         """
-        lines = [("Forwarded", "for=1.2.3.4;for=5.6.7.8"), ("X-Forwarded-For", CLIENT)]
-        assert outside(*lines).address == CLIENT
+        with pytest.raises(BadRequest):
+            outside(("Forwarded", value), *others)
+
+    @pytest.mark.parametrize("value", ["for=10.0.0.5", "for=1.2.3.4", "for=unknown", "proto=https"])
+    @pytest.mark.parametrize("field", ["X-Forwarded-For", "X-Real-IP"])
+    def test_contradiction(self, value: str, field: str) -> None:
+        """
+        A proxy that writes one field and hands on the other lets nobody choose his address.
+        """
+        with pytest.raises(BadRequest, match="drop the one"):
+            outside(("Forwarded", value), (field, CLIENT))
+        assert outside(("Forwarded", ""), (field, CLIENT)).address == CLIENT
 
     @given(
         st.lists(st.ip_addresses(), max_size=6), st.sampled_from(["x-forwarded-for", "forwarded"])

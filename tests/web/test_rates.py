@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 
 from tests.observability.exchanges import PULL as EXCHANGE
 from tests.web.test_meters import Time
-from txregistry.errors import TooManyRequests, Unauthorized
+from txregistry.errors import Denied, TooManyRequests, Unauthorized
 from txregistry.interfaces import Grant, IAccessController
 from txregistry.model.access import Access, Action, Credentials
 from txregistry.places import Places
@@ -42,6 +42,8 @@ class Names:
         self.asked += 1
         if credentials.authorization == "wrong":
             return fail(Unauthorized("Basic"))
+        if credentials.authorization.startswith("denied "):
+            return fail(Denied(actor=credentials.authorization.removeprefix("denied ")))
         return succeed(Grant(credentials.authorization))
 
 
@@ -65,7 +67,7 @@ class Clients:
     def ask(self, who: str = "", address: str = HERE, request_id: str = "1") -> int:
         """
         :return: 0 if the request is let through, else after how many seconds to come again; -1 if
-            the credentials are wrong.
+            the credentials are wrong, or not good enough.
         """
         credentials = Credentials(who, address, request_id=request_id)
         found: list[int] = []
@@ -89,7 +91,7 @@ class Clients:
     def _waits(self, error: Exception) -> int:
         if isinstance(error, TooManyRequests):
             return error.retry_after
-        assert isinstance(error, Unauthorized)
+        assert isinstance(error, Unauthorized | Denied)
         return -1
 
 
@@ -176,7 +178,7 @@ class ExemptTests:
         assert [clients.ask() for _ in range(3)] == [0, 0, 2]
         assert [clients.ask("ann") for _ in range(9)] == [0] * 9
         assert clients.ask("bob") == 2
-        assert clients.ask("wrong") == -1
+        assert [clients.ask(who) for who in ("wrong", "denied bob", "denied ann")] == [2, 2, -1]
         clients.time.now += 60
         assert [clients.ask("ann") for _ in range(9)] == [0] * 9
         assert [clients.ask() for _ in range(3)] == [0, 0, 2]

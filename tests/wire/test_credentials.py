@@ -160,7 +160,15 @@ class CertificateTests:
             b"",
         ]
 
-    @pytest.mark.parametrize("field", ["X-Forwarded-For: 203.0.113.5", "X-Forwarded-Proto: https"])
+    @pytest.mark.parametrize(
+        "field",
+        [
+            "X-Forwarded-For: 203.0.113.5",
+            "X-Forwarded-For: unix:",
+            "X-Forwarded-Proto: https",
+            "Forwarded: for=unknown",
+        ],
+    )
     def test_of_a_proxy(self, served: Served, listening: Listening, field: str) -> None:
         """
         A proxy's own isn't that of the client behind it.

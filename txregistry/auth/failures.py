@@ -1,15 +1,19 @@
 """
 How often somebody has failed of late, in memory that processes share.
 
-A failure is forgotten after a while, one after the other; so what is remembered of somebody is a
-number and the moment of the last one.  There is no lock: two processes that write at the same
-moment lose one failure of two at worst, and a place that two want is had by the last.
+A failure is forgotten after a while, one after the other; so what is remembered of somebody is when
+nothing is left of his failures, which says how many there are, and the moment of the last one.  One
+that is taken back leaves no trace: it doesn't keep those before it from being forgotten.
+
+There is no lock: two processes that write at the same moment lose one failure of two at worst, and
+a place that two want is had by the last.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Callable
+from math import ceil
 from typing import Final
 
 from attrs import frozen
@@ -19,7 +23,7 @@ from txregistry.places import Places, Shape
 SHAPE: Final = Shape(count=2**15, words=3)
 """
 Of how many something can be remembered, by all processes together; and in each place whose it is,
-how many failures there were, and when the last one was.
+when all of his failures are forgotten, and when the last one was.
 """
 
 MEMORY: Final = 60.0
@@ -59,7 +63,7 @@ class Failures:
         self._places = places
         self._cells = places.cells
         self._seconds = seconds
-        self._memory = memory
+        self._memory = round(memory * _MICROSECONDS)
 
     def of(self, name: str) -> Tally:
         """:return: what is remembered of somebody."""
@@ -73,28 +77,34 @@ class Failures:
         """
         Remember one more.
 
-        :param moment: when it is.
+        :param moment: when it is; it is remembered from now on.
         """
         owner, places = self._places.of(name)
-        found = self.of(name)
-        place = found.place if found.place >= 0 else min(places, key=self._forgotten)
-        cells = self._cells
-        cells[place : place + SHAPE.words] = array(
-            "Q", (owner, found.count + 1, round(moment * _MICROSECONDS))
+        place, before = self.of(name).place, 0
+        if place < 0:
+            place = min(places, key=self._forgotten)
+        else:
+            before = self._forgotten(place)
+        until = max(before, self._now()) + self._memory
+        self._cells[place : place + SHAPE.words] = array(
+            "Q", (owner, until, round(moment * _MICROSECONDS))
         )
 
     def take_back(self, name: str) -> None:
         """Forget one."""
         found = self.of(name)
         if found.count:
-            # Others may have come or been forgotten; the number is that of before in both cases.
-            self._cells[found.place + 1] -= 1
+            # Another process may just have done the same, and there is nothing below zero.
+            until = self._forgotten(found.place) - self._memory
+            self._cells[found.place + 1] = max(until, 0)
 
     def _read(self, place: int) -> Tally:
-        count, last = self._cells[place + 1], self._cells[place + 2] / _MICROSECONDS
-        forgotten = max(0.0, self._seconds() - last) // self._memory
-        return Tally(place, max(0, count - int(forgotten)), last)
+        left = max(self._forgotten(place) - self._now(), 0)
+        return Tally(place, ceil(left / self._memory), self._cells[place + 2] / _MICROSECONDS)
 
-    def _forgotten(self, place: int) -> float:
+    def _now(self) -> int:
+        return round(self._seconds() * _MICROSECONDS)
+
+    def _forgotten(self, place: int) -> int:
         """:return: when nothing is left of what stands in a place."""
-        return self._cells[place + 2] / _MICROSECONDS + self._cells[place + 1] * self._memory
+        return self._cells[place + 1]

@@ -68,8 +68,8 @@ def _remove(path: str, user: str) -> str:
 def _set(path: str, user: str, cost: int, from_stdin: bool) -> str:
     if not may_be_user(user):
         raise Refused(
-            f"{user!r} can't be a user's name: it needs a character, and must have no colon, no"
-            " control characters, no # in front and no space at its ends"
+            f"{user!r} can't be a user's name: it needs a character, must be UTF-8, and must have"
+            " no colon, no control characters, no # in front and no space at its ends"
         )
     Editor(read_passwords(path))  # before anybody is asked for anything
     hash_ = new_hash(_password(user, from_stdin), cost)

@@ -142,7 +142,8 @@ class RegistryApplication:
     def _enter(self, exchange: RunningExchange) -> None:
         """Find out where a request comes from and where it goes."""
         request, options = exchange.request, self._options
-        outside = options.proxies.outside(request, _peer(request))
+        exchange.address = peer = _peer(request)
+        outside = options.proxies.outside(request, peer)
         exchange.address = outside.address
         exchange.outside = outside
         exchange.path = decode_path(request.uri)
@@ -333,7 +334,7 @@ def _credentials(exchange: RunningExchange) -> Credentials:
     secure = request.channel is not None and request.channel.secure
     certificate, peer = b"", _peer(request)
     # A proxy's own certificate is not that of the client behind it.
-    if secure and outside.address == peer and not (outside.scheme or outside.host):
+    if secure and not outside.by_proxy:
         certificate = request.channel.certificate if request.channel else b""
     return Credentials(
         exchange.text(b"authorization"),

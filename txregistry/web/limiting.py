@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, fail
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.errors import TooManyRequests
+from txregistry.errors import Denied, TooManyRequests, Unauthorized
 from txregistry.interfaces import Grant, IAccessController
 from txregistry.model.access import Access, Credentials
 from txregistry.web.call import Response
@@ -52,7 +53,10 @@ class LimitedAccess:
         if wait and not (known and self.rates.exempt_users):
             return fail(_too_many(wait))
         asked = self.wrapped.authorize(credentials, accesses)
-        return asked.addCallback(self._admitted, credentials.address, wait)
+        asked.addCallback(self._admitted, credentials.address, wait)
+        if wait:
+            asked.addErrback(self._refused, wait)
+        return asked
 
     def _admitted(self, grant: Grant, address: str, wait: float) -> Grant:
         if grant.actor in self.rates.exempt_users:
@@ -63,6 +67,16 @@ class LimitedAccess:
         if wait:
             raise _too_many(wait, grant.actor)
         return grant
+
+    def _refused(self, failure: Failure, wait: float) -> Grant:
+        """
+        :raises TooManyRequests: for whoever isn't known to be exempt: anybody can say something.
+        """
+        failure.trap(Unauthorized, Denied)
+        actor = getattr(failure.value, "actor", "")
+        if actor in self.rates.exempt_users:
+            failure.raiseException()
+        raise _too_many(wait, actor)
 
 
 def limit_pages(pages: TokenPages, rates: Rates) -> None:

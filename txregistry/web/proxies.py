@@ -13,7 +13,9 @@ from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final, Protocol
 
-from attrs import frozen
+from attrs import field, frozen
+
+from txregistry.errors import BadRequest
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -23,6 +25,10 @@ LOCAL_PEER: Final = ""
 
 LOCAL_PROXY: Final = "unix"
 """What such a peer is called that tells another one's address."""
+
+MOST_HOPS: Final = 100
+"""So many proxies may stand one behind the other; what is told of more isn't looked at: it would
+keep everybody waiting."""
 
 _FIELDS: Final = (
     b"forwarded",
@@ -52,11 +58,13 @@ class Outside:
     :param address: of the client.
     :param scheme: ``http`` or ``https``, or ``""`` where no proxy says.
     :param host: name with port, or ``""`` where no proxy says.
+    :param by_proxy: whether a proxy says anything at all, so that the peer isn't the client.
     """
 
     address: str
     scheme: str = ""
     host: str = ""
+    by_proxy: bool = field(default=False, eq=False)
 
 
 class TrustedProxies:
@@ -74,34 +82,51 @@ class TrustedProxies:
         """
         :param peer: the address at the other end of the connection.
         :return: what the request was like outside.
+        :raises BadRequest: if it is told in two ways that contradict each other.
         """
         if not self._trusts(peer) or not any(map(request.header, _FIELDS)):
             return _as_it_came(peer)
-        forwarded = request.header(b"forwarded")
-        if forwarded is not None:
-            elements = parse_forwarded(", ".join(_texts(request, b"forwarded")))
-            if elements:
-                hops = [_node(element.get("for", "")) for element in elements]
-                first = elements[0]
-                return Outside(
-                    self._client(peer, hops),
-                    _scheme(first.get("proto", "")),
-                    _host(first.get("host", "")),
-                )
+        hops = self._hops(request)
+        forwarded = _joined(request)
+        if forwarded:
+            return self._forwarded(peer, forwarded, hops)
         return Outside(
-            self._client(peer, self._hops(request)),
+            self._client(peer, hops),
             _scheme(_first(request, b"x-forwarded-proto")),
             _host(_first(request, b"x-forwarded-host")),
+            by_proxy=True,
         )
+
+    def _forwarded(self, peer: str, text: str, hops: Sequence[str]) -> Outside:
+        """
+        :param text: what ``Forwarded`` says.
+        :param hops: what the other fields say.
+        """
+        elements = parse_forwarded(text)
+        client = self._client(peer, [element.get("for", "") for element in elements])
+        # A proxy writes one of them, and hands on what clients send of the other: nobody knows
+        # which.  Who could choose would be whoever he likes.
+        if not elements or (hops and self._client(peer, hops) != client):
+            raise BadRequest(
+                "Forwarded can't be read, or says something else than X-Forwarded-For: a proxy must"
+                " drop the one that it doesn't write"
+            )
+        first = elements[0]
+        scheme, host = _scheme(first.get("proto", "")), _host(first.get("host", ""))
+        return Outside(client, scheme, host, by_proxy=True)
 
     def _hops(self, request: _Headers) -> list[str]:
         lines = _texts(request, b"x-forwarded-for") or _texts(request, b"x-real-ip")
-        return [_node(text.strip()) for line in lines for text in line.split(",")]
+        return [text for line in lines for text in line.split(",")]
 
     def _client(self, peer: str, hops: Sequence[str]) -> str:
-        """:return: the rightmost address that is no trusted proxy, else the farthest one."""
+        """
+        :param hops: as they are written.
+        :return: the rightmost address that is no trusted proxy, else the farthest one.
+        """
         client = peer
-        for hop in reversed(hops):
+        for text in reversed(hops[-MOST_HOPS:]):
+            hop = _node(text.strip())
             if not hop:  # unreadable: what stands further left can't be relied on
                 break
             client = hop
@@ -150,6 +175,10 @@ def parse_forwarded(text: str) -> list[dict[str, str]]:
             return []
         position += 1
     return elements if all(elements) else []
+
+
+def _joined(request: _Headers) -> str:
+    return ", ".join(_texts(request, b"forwarded")).strip()
 
 
 def _texts(request: _Headers, name: bytes) -> list[str]:

@@ -17,6 +17,7 @@ from tests.auth.test_basic import basic
 from txregistry.auth.attempts import UnlimitedAttempts
 from txregistry.auth.htpasswd.controller import HtpasswdAccess
 from txregistry.auth.htpasswd.factory import factory
+from txregistry.auth.htpasswd.hashes import new_hash
 from txregistry.auth.htpasswd.outcomes import LIFETIME
 from txregistry.auth.htpasswd.recognised import Recognised
 from txregistry.auth.htpasswd.watching import FRESH
@@ -130,6 +131,19 @@ class AuthorizeTests:
         assert not await controller.verify("joe", "wrong", HERE)
         assert not await controller.verify("", "secret", HERE)
         assert len(kit.threads.checked) == 3
+
+    async def test_any_bytes(self, kit: Kit) -> None:
+        """
+        A password of bytes that are no UTF-8, as old programs send them, is right both ways.
+        """
+        password = "geheïm".encode("latin-1")
+        hash_ = new_hash(password, 4)
+        write(kit.path, b"joe:%b\n" % hash_)
+        controller = access(kit)
+        said = Credentials(basic(b"joe:" + password), HERE)
+        assert (await controller.authorize(said, ())).actor == "joe"
+        assert await controller.verify("joe", password.decode("utf-8", "surrogateescape"), HERE)
+        assert not await controller.verify("joe", "geheïm", HERE)
 
 
 class FactoryTests:

@@ -53,7 +53,7 @@ from txregistry.auth.token.fetching import LARGEST, Fetching, check_address
 from txregistry.auth.token.files import WatchedFile
 from txregistry.auth.token.keyfiles import KeyFiles, read_key_set
 from txregistry.auth.token.keys import ALGORITHMS
-from txregistry.auth.token.remotekeys import PATIENCE, REFRESH, RemoteKeys
+from txregistry.auth.token.remotekeys import PATIENCE, REFRESH, STALE, RemoteKeys
 from txregistry.configuration import access as configured
 from txregistry.deferreds import InlineThreads
 from txregistry.errors import ConfigurationError, Unauthorized, Unavailable
@@ -411,6 +411,22 @@ class RemoteTests:
         assert server.fetched == 2
         server.answer.callback(_both())
         assert server.judge.takes(SIGNER.token(MAY_PULL))
+
+    async def test_fetched_after_a_rest(self) -> None:
+        """
+        After a time in which nobody came they are fetched first: what the token server has
+        withdrawn meanwhile opens nothing.
+        """
+        server = Server()
+        token = SIGNER.token(MAY_PULL, exp=int(time.time()) + 10000)
+        assert server.judge.takes(token)
+        server.answer = Deferred()
+        server.clock.advance(STALE)
+        waiting = server.judge.access.authorize(Credentials(f"Bearer {token}"), [PULL])
+        assert not waiting.called
+        server.answer.callback(key_set(key_for("ES384"), kid="new"))
+        with pytest.raises(Unauthorized):
+            await waiting
 
     def test_unknown_key(self) -> None:
         """

@@ -9,6 +9,7 @@ import os
 import stat
 import threading
 from pathlib import Path
+from time import process_time
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -780,6 +781,17 @@ class ScopeTests:
         What nobody can be granted is left out.
         """
         assert parse_scope(text) is None
+
+    @pytest.mark.parametrize("word", ["", "x", "pull"])
+    def test_crowd_of_actions(self, word: str) -> None:
+        """
+        Whoever names actions without end keeps nobody waiting.
+        """
+        text = "repository:a:" + f"{word}," * (64_000 // (len(word) + 1))
+        began = process_time()
+        for _ in range(10):
+            parse_scope(text)
+        assert process_time() - began < 0.1
 
     def test_too_many(self) -> None:
         """

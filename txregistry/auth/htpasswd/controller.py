@@ -77,7 +77,7 @@ class HtpasswdAccess(Service):
         said = f"\n{len(user)}:{user}:{password}"
         if self._known(said, _place(address, proxy)) is not None:
             return True
-        basic = BasicCredentials(user, password.encode("utf-8", "surrogatepass"))
+        basic = BasicCredentials(user, password.encode("utf-8", "surrogateescape"))
         return await self._grant(basic, said, (address, proxy)) is not None
 
     def mark(self, user: str) -> Deferred[str]:

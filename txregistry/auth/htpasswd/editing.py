@@ -69,6 +69,8 @@ class Editor:
 
 def may_be_user(name: str) -> bool:
     """:return: whether a file can have a user of a name, and he can log in."""
+    if name.encode("utf-8", "ignore").decode() != name:  # a terminal's bytes that are no UTF-8
+        return False
     return is_name(name) and name == name.strip() and not name.startswith("#") and ":" not in name
 
 

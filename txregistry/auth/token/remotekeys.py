@@ -21,6 +21,9 @@ from txregistry.errors import Unavailable
 REFRESH: Final = 300.0
 """Seconds after which keys are fetched anew, if anybody comes."""
 
+STALE: Final = 600.0
+"""Seconds after which they are fetched first: a key that was withdrawn opens nothing then."""
+
 PATIENCE: Final = 10.0
 """Seconds between two attempts, however many tokens with unknown keys come."""
 
@@ -54,10 +57,17 @@ class RemoteKeys:
         return self._trust
 
     def glance(self) -> Deferred[None] | None:
-        """Fetch the keys again where that was long ago; a slow server keeps nobody waiting."""
-        if self._looking.is_due(REFRESH if self._keys else PATIENCE):
-            self._looking.begin()
-        return self._others.glance()
+        """
+        Fetch the keys again where that was long ago.  A slow server keeps nobody waiting, but after
+        a time in which nobody came.
+        """
+        others = self._others.glance()
+        if self._keys is None:
+            if self._looking.is_due(PATIENCE):
+                self._looking.begin()
+            return others
+        looked = self._looking.glance(REFRESH, STALE)
+        return others if looked is None else looked.addCallback(lambda _: others)
 
     @deferred
     async def look(self) -> None:

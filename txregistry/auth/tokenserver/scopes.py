@@ -85,7 +85,9 @@ def parse_scope(text: str) -> Scope | None:
     match = _TYPE.match(kind)
     if not first or not last or match is None:
         return None
-    actions = {Action(word) for word in words.split(",") if word in set(Action)}
+    # The words are a stranger's, and as many as he likes.
+    wanted = frozenset(words.split(","))
+    actions = {action for action in Action if action in wanted}
     if (match[1], name) == (CATALOG.type, CATALOG.name):
         return Scope(CATALOG.type, "", name, (Action.ANY,)) if Action.ANY in actions else None
     if match[1] != "repository" or not actions or not _is_name(name):

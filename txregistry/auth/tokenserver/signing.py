@@ -12,6 +12,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import jwt
@@ -142,7 +143,8 @@ def make_key_file(path: str) -> bool:
 def rotate_key_file(path: str) -> Sequence[str]:
     """
     Put a new key before those of a file.  The old ones still verify what they have signed; the
-    oldest are dropped when there are :data:`MOST_KEYS`.
+    oldest are dropped when there are :data:`MOST_KEYS`.  Its mode and its owner stay: who does this
+    may be another user than the registry.
 
     :return: the names of all keys that are in it now, the one that signs first.
     :raises OSError: if the file can't be read or written.
@@ -167,6 +169,8 @@ def _put(path: str, content: bytes, place: Any) -> bool:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with open(descriptor, "wb") as file:
+            with suppress(FileNotFoundError):
+                _look_like(descriptor, os.stat(path))
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -178,6 +182,17 @@ def _put(path: str, content: bytes, place: Any) -> bool:
             os.unlink(temporary)
     _sync_directory(os.path.dirname(os.path.abspath(path)))
     return True
+
+
+def _look_like(descriptor: int, before: os.stat_result) -> None:
+    """
+    Give a new file the owner and the mode of another one.
+
+    :raises OSError: if that may not be done.
+    """
+    if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+        os.fchown(descriptor, before.st_uid, before.st_gid)
+    os.fchmod(descriptor, before.st_mode & 0o7777)
 
 
 def _sync_directory(path: str) -> None:
