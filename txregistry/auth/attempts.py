@@ -17,7 +17,6 @@ the same address behind the same proxy, has nothing to do with what others do th
 
 from __future__ import annotations
 
-from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import deferLater
 from zope.interface import implementer
 
+from txregistry.auth import names
 from txregistry.auth.failures import MEMORY, Failures, Tally
 from txregistry.auth.regulars import Regulars
 from txregistry.errors import TooManyRequests
@@ -57,10 +57,6 @@ MEMORY_OF_PROXIES: Final = MEMORY / 20
 SHAPE_OF_PROXIES: Final = Shape(count=2**10, words=3)
 """Of how many proxies failures can be remembered.  They have memory of their own: an address can be
 made up, and would push them out, while to be a proxy takes an address that one really has."""
-
-SITE: Final = 64
-"""The length of the prefix by which addresses of IPv6 are counted: one client has all of such a
-network (RFC 6177 §2)."""
 
 
 @frozen
@@ -111,7 +107,7 @@ class Attempts:
     def succeeded(self, user: str, address: str, proxy: str = "") -> None:
         """Count it no longer.  Failures stay: else who has a password might guess another's."""
         self.withdrawn(user, address, proxy)
-        self._regulars.remember(_regular(user, address, proxy))
+        self._regulars.remember(names.regular(user, address, proxy))
 
     def withdrawn(self, user: str, address: str, proxy: str = "") -> None:
         """Count it no longer."""
@@ -120,20 +116,20 @@ class Attempts:
 
     def _turn(self, user: str, address: str, proxy: str) -> float:
         """:return: when somebody may try again."""
-        of_address = self._failures.of(_place(address, proxy))
+        of_address = self._failures.of(names.place(address, proxy))
         turn = _turn(of_address)
-        if self._regulars.knows(_regular(user, address, proxy)):
+        if self._regulars.knows(names.regular(user, address, proxy)):
             return turn
         if of_address.count >= STRANGER:
-            turn = max(turn, _turn(self._failures.of(_user(user))))
+            turn = max(turn, _turn(self._failures.of(names.user(user))))
         if proxy:
-            turn = max(turn, _turn(self._proxies.of(_client(proxy)), FREE_BEHIND_PROXY))
+            turn = max(turn, _turn(self._proxies.of(names.client(proxy)), FREE_BEHIND_PROXY))
         return turn
 
     def _counts(self, user: str, address: str, proxy: str) -> list[tuple[Failures, str]]:
         """:return: for whom an attempt counts."""
-        counts = [(self._failures, _place(address, proxy)), (self._failures, _user(user))]
-        return [*counts, (self._proxies, _client(proxy))] if proxy else counts
+        counts = [(self._failures, names.place(address, proxy)), (self._failures, names.user(user))]
+        return [*counts, (self._proxies, names.client(proxy))] if proxy else counts
 
 
 @implementer(IAttempts)
@@ -167,32 +163,3 @@ def wait_after(count: int, free: int = FREE) -> float:
 def _turn(tally: Tally, free: int = FREE) -> float:
     """:return: when somebody may try again."""
     return tally.last + wait_after(tally.count, free)
-
-
-def _user(user: str) -> str:
-    """:return: by what a user is counted."""
-    return f"u{user}"
-
-
-def _place(address: str, proxy: str) -> str:
-    """
-    :return: by what an address is counted: behind each proxy it is another one, so that nobody who
-        can lie about his address has failed in somebody else's place.
-    """
-    return f"a{_client(address)} {_client(proxy)}" if proxy else f"a{_client(address)}"
-
-
-def _regular(user: str, address: str, proxy: str) -> str:
-    """:return: by what it is remembered that somebody was right there."""
-    # The name comes last: there may be anything in it.
-    return f"{_client(address)} {_client(proxy)} {user}"
-
-
-def _client(address: str) -> str:
-    try:
-        parsed = ip_address(address)
-    except ValueError:  # it has none: it is behind a unix socket
-        return address
-    if isinstance(parsed, IPv6Address):
-        return str(ip_network((parsed, SITE), strict=False))
-    return str(parsed)
