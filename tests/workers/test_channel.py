@@ -40,13 +40,21 @@ class OrderTests:
         stays where it is.
         """
         text = "é\n" * 500_000
-        order = Order(text=text, source="x", reactor="", sockets=2, context=CONTEXT)
+        order = Order(text=text, source="x", reactor="", sockets=2, inboxes=2, context=CONTEXT)
         sent = order.encode() + message("cover", 1)
         sender = threading.Thread(target=ends[0].sendall, args=[sent])
         sender.start()
         assert Order.decode(read_line(ends[1])) == order
         sender.join()
         assert ends[1].recv(100) == message("cover", 1)
+
+    def test_descriptors(self) -> None:
+        """
+        Each socket and each end of an inbox has a descriptor of its own, after the channel's.
+        """
+        order = Order(text="", source="", reactor="", sockets=2, inboxes=2, context=CONTEXT)
+        assert list(order.descriptors) == [4, 5, 6, 7, 8, 9]
+        assert order.inbox_descriptors == [(6, 7), (8, 9)]
 
     def test_gone(self, ends: tuple[socket.socket, socket.socket]) -> None:
         """

@@ -16,11 +16,11 @@ from txregistry.workers import rundir
 from txregistry.workers.rundir import RunDirectory
 
 
-def make(place: Path, shared: bool = False) -> RunDirectory:
+def make(place: Path) -> RunDirectory:
     """
     One with two workers.
     """
-    return RunDirectory({"XDG_RUNTIME_DIR": str(place)}, 2, shared)
+    return RunDirectory({"XDG_RUNTIME_DIR": str(place)}, 2)
 
 
 def age(path: Path) -> None:
@@ -40,11 +40,11 @@ class RunDirectoryTests:
         """
         It is private, and has what workers are told of.
         """
-        made = make(tmp_path, shared=True)
+        made = make(tmp_path)
         context = made.context(1)
         assert stat.S_IMODE(os.stat(made.path).st_mode) == 0o700
         assert Path(context.epochs_path).read_bytes() == bytes(8 * EPOCHS)
-        assert Path(context.shares_path).stat().st_size == 16
+        assert Path(context.shares_path).stat().st_size == 32
         assert (context.index, context.count) == (1, 2)
         rundir.remove(made.path)
         assert list(tmp_path.iterdir()) == []
@@ -54,9 +54,9 @@ class RunDirectoryTests:
         systemd's place comes before the user's, and one that can't be used is passed over.
         """
         environ = {"RUNTIME_DIRECTORY": str(tmp_path), "XDG_RUNTIME_DIR": "/nowhere"}
-        assert RunDirectory(environ, 2, shared=False).path.startswith(str(tmp_path))
+        assert RunDirectory(environ, 2).path.startswith(str(tmp_path))
         environ = {"RUNTIME_DIRECTORY": "/nowhere", "XDG_RUNTIME_DIR": str(tmp_path)}
-        assert RunDirectory(environ, 2, shared=False).path.startswith(str(tmp_path))
+        assert RunDirectory(environ, 2).path.startswith(str(tmp_path))
 
     def test_left_behind(self, tmp_path: Path) -> None:
         """

@@ -25,8 +25,7 @@ class WorkerContext:
         the last of them.
     :param epochs_path: a file in it of :data:`EPOCHS` times 8 bytes, zeros at first, to be mapped
         into memory.  It is to be opened at the start: later the directory may be gone.
-    :param shares_path: a file in it of numbers of connections, where all workers accept from the
-        same socket; ``""`` where each has its own.
+    :param shares_path: a file in it of numbers of connections, of all workers.
     """
 
     index: int

@@ -7,7 +7,7 @@ The daemon, whole.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from twisted.application.service import MultiService
@@ -31,6 +31,7 @@ from txregistry.service.registry import build_driver, build_registry, build_stor
 from txregistry.service.stalling import StallWatching, stall_limit
 from txregistry.service.web import Listening, build_application, build_site
 from txregistry.storage.sharedlocks import SharedLocks
+from txregistry.web.inboxes import Ends, Inboxes
 from txregistry.web.shares import Shares
 
 
@@ -133,6 +134,7 @@ def build_service(
     *,
     descriptor: int | None = None,
     context: WorkerContext | None = None,
+    inboxes: Sequence[Ends] = (),
 ) -> RegistryService:
     """
     Build the daemon, or one worker of several.
@@ -145,6 +147,7 @@ def build_service(
     :param descriptor: of a socket that listens already, to be used instead of the address that is
         configured.
     :param context: the place of this worker among the others, if there are any.
+    :param inboxes: of all workers, if each has a socket of its own.
     :raises ConfigurationError: if a plug-in is missing or finds its parameters wrong.
     """
     configuration = loaded.configuration
@@ -168,7 +171,9 @@ def build_service(
     )
     site = build_site(reactor, configuration, application, context.count if context else 1)
     shares = Shares(context.shares_path, context.index) if context and context.shares_path else None
-    listening = Listening(reactor, application, site, configuration.http, descriptor, shares)
+    handing = Inboxes(shares, inboxes) if shares and inboxes else None
+    http = configuration.http
+    listening = Listening(reactor, application, site, http, descriptor, shares, handing)
     service = RegistryService(checked, listening, logs, loaded, alone=context is None)
     access.setServiceParent(service)
     for each in (caching, notifying):

@@ -22,8 +22,15 @@ from txregistry.errors import CannotServe
 from txregistry.interfaces import Exchange, IAccessController, IRegistry
 from txregistry.service.logs import Logs
 from txregistry.web.application import RegistryApplication, WebOptions
+from txregistry.web.inboxes import Inboxes
 from txregistry.web.limits import Limits as ConnectionLimits
-from txregistry.web.listening import listen_inherited, listen_tcp, listen_unix
+from txregistry.web.listening import (
+    InboxPort,
+    listen_inbox,
+    listen_inherited,
+    listen_tcp,
+    listen_unix,
+)
 from txregistry.web.proxies import TrustedProxies
 from txregistry.web.rates import Rates
 from txregistry.web.routes import Limits as RequestLimits
@@ -131,7 +138,8 @@ class Listening(Service):
     :param site: has the connections.
     :param http: where to listen, and how long an end may take.
     :param descriptor: of a socket that listens already, and replaces that address.
-    :param shares: where other processes accept from the same socket.
+    :param shares: where other processes serve too.
+    :param inboxes: of all of them, if each has a socket of its own.
     """
 
     def __init__(
@@ -142,6 +150,7 @@ class Listening(Service):
         http: HTTP,
         descriptor: int | None = None,
         shares: Shares | None = None,
+        inboxes: Inboxes | None = None,
     ) -> None:
         self._reactor = reactor
         self._application = application
@@ -149,8 +158,10 @@ class Listening(Service):
         self._http = http
         self._descriptor = descriptor
         self._shares = shares
+        self._inboxes = inboxes
         self._port: IListeningPort | None = None
         self._others: dict[int, IListeningPort] = {}
+        self._inbox_ports: dict[int, InboxPort] = {}
 
     def privilegedStartService(self) -> None:
         """
@@ -169,6 +180,7 @@ class Listening(Service):
         super().startService()
         if self._shares is not None:
             self._site.connections.share(self._shares)
+            self._take_handed_over(self._shares.index)
 
     @property
     def address(self) -> str:
@@ -179,38 +191,55 @@ class Listening(Service):
     async def stopService(self) -> None:
         """Take no more connections, and wait for those that are there."""
         super().stopService()
-        ports = [*self._others.values(), *([self._port] if self._port else [])]
-        self._port, self._others = None, {}
+        inbox_ports = self._inbox_ports.values()
+        ports = [*self._others.values(), *inbox_ports, *([self._port] if self._port else [])]
         self._site.connections.keep()
+        for inbox_port in inbox_ports:
+            inbox_port.empty()
+        self._port, self._others, self._inbox_ports = None, {}, {}
+        # What was accepted at last is read before the first of them is closed.
         for port in ports:
             await _stopped(port)
+        if self._inboxes is not None:
+            self._inboxes.close()
         late = self._reactor.callLater(self._http.draintimeout, self._site.abort)
         await self._site.drain()
         if late.active():
             late.cancel()
         await self._application.settled()
 
-    def listen_also(self, descriptor: int) -> None:
+    def listen_also(self, index: int, descriptor: int) -> None:
         """
-        Listen on one more socket that listens already, as long as we listen at all.
+        Take what comes to another process, as long as we listen at all.
 
-        :param descriptor: of it.
+        :param index: which it is.
+        :param descriptor: of its socket, which listens already.
         """
-        if self._port is not None and descriptor not in self._others:
-            self._others[descriptor] = listen_inherited(self._reactor, descriptor, self._site)
+        if self._port is not None and index not in self._others:
+            self._others[index] = self._listen_on(descriptor)
+            self._take_handed_over(index)
 
     @deferred
-    async def no_longer(self, descriptor: int) -> None:
+    async def no_longer(self, index: int) -> None:
         """
-        Let go of one of those.
+        Leave to another process again what comes to it.
         """
-        port = self._others.pop(descriptor, None)
-        if port is not None:
-            await _stopped(port)
+        for ports in (self._others, self._inbox_ports):
+            port = ports.pop(index, None)
+            if port is not None:
+                await _stopped(port)
+
+    def _take_handed_over(self, index: int) -> None:
+        if self._inboxes is not None:
+            port = listen_inbox(self._reactor, self._inboxes, index, self._site)
+            self._inbox_ports[index] = port
+
+    def _listen_on(self, descriptor: int) -> IListeningPort:
+        return listen_inherited(self._reactor, descriptor, self._site, self._inboxes)
 
     def _listen(self) -> IListeningPort:
         if self._descriptor is not None:
-            return listen_inherited(self._reactor, self._descriptor, self._site)
+            return self._listen_on(self._descriptor)
         address = self._http.address
         if isinstance(address, TCPAddress):
             return listen_tcp(self._reactor, address.host, address.port, self._site)

@@ -25,7 +25,7 @@ class Connections:
     :param limit: how many there may be at once.
 
     :ivar count: how many there are.
-    :ivar shares: where other processes, which accept from the same sockets, see how many.
+    :ivar shares: where other processes, which serve the same clients, see how many.
     """
 
     def __init__(self, limit: int) -> None:
@@ -57,10 +57,11 @@ class Connections:
     def share(self, shares: Shares) -> None:
         """Let other processes have their share."""
         self.shares = shares
+        shares.all_arrived(shares.index)  # a predecessor may have counted wrong at its end
         shares.tell(self.count)
 
     def keep(self) -> None:
-        """Take no part any more in what others share: no connection is accepted here."""
+        """Take no part any more in what others share: none of theirs is accepted here."""
         if self.shares is not None:
             self.shares.tell(ABSENT)
             self.shares = None

@@ -20,6 +20,7 @@ from twisted.internet.protocol import ServerFactory
 from txregistry.deferreds import Threads
 from txregistry.web.connections import Connections
 from txregistry.web.heap import keep_heap
+from txregistry.web.inboxes import Inboxes
 from txregistry.web.site import RegistrySite
 from txregistry.web.sockets import ANY, BACKLOG, NO_IPV6, remove_stale
 from txregistry.web.transport import TCPTransport, UNIXTransport, to_address
@@ -27,20 +28,26 @@ from txregistry.web.transport import TCPTransport, UNIXTransport, to_address
 PATIENCE: Final = 0.01
 """How long the other processes are left alone with who has come, in seconds."""
 
+AT_ONCE: Final = 100
+"""How many connections are taken out of an inbox in one turn."""
+
 
 class _Accepting(tcp.Port):
     """
     What our ports add to Twisted's: there is a limit to connections, and where other processes
     accept from the same socket, they are left their share.
+
+    :ivar takes_turns: whether they may.
     """
 
     threads: Threads
     connections: Connections
     reactor: Any  # it has a clock too
+    takes_turns = False
     _standing_back: IDelayedCall | None = None
 
     def doRead(self) -> None:
-        shares = self.connections.shares
+        shares = self.connections.shares if self.takes_turns else None
         if shares is None:
             self._accept(self.numberAccepts)
         elif shares.ahead:
@@ -48,6 +55,12 @@ class _Accepting(tcp.Port):
             self._standing_back = self.reactor.callLater(PATIENCE, self._come_back)
         else:
             self._accept(1)
+
+    def replace_socket(self, other: socket.socket) -> None:
+        """Accept from another socket than that which was given, before anything is accepted."""
+        if self._preexistingSocket is not None:
+            self._preexistingSocket.close()
+        self._preexistingSocket = other
 
     def _accept(self, most: int) -> None:
         room = self.connections.room
@@ -63,10 +76,23 @@ class _Accepting(tcp.Port):
         if self.disconnecting:
             return
         self.startReading()
+        if self._is_waited_at():
+            self._accept(1)
+
+    def _is_waited_at(self) -> bool:
         waiting = select.poll()
         waiting.register(self.socket, select.POLLIN)
-        if waiting.poll(0):
-            self._accept(1)
+        return bool(waiting.poll(0))
+
+    def _take_up(self, made: socket.socket) -> None:
+        """Begin with a socket that somebody else has made, and isn't asked what it is bound to."""
+        self._shouldShutdown = False
+        self.socket, self._preexistingSocket = made, None
+        self.fileno = self.socket.fileno  # type: ignore[method-assign]  # Twisted's own way
+        cast(ServerFactory, self.factory).doStart()
+        self.connected = True
+        self.numberAccepts = AT_ONCE
+        self.startReading()
 
     def connectionLost(self, reason: Any) -> None:
         self.connections.forget(self)
@@ -96,6 +122,24 @@ class TCPPort(_Accepting):
         return to_address(self.socket.getsockname())
 
 
+class InboxPort(TCPPort):
+    """
+    Takes connections out of an inbox, as if they came through a port.
+    """
+
+    def startListening(self) -> None:
+        if self._preexistingSocket is not None:
+            self._take_up(self._preexistingSocket)
+
+    def doRead(self) -> None:
+        self._accept(AT_ONCE)  # all of them: then it is known that none is left
+
+    def empty(self) -> None:
+        """Take all that are there, as far as there may be more."""
+        while self.connections.room > 0 and self._is_waited_at():
+            self.doRead()
+
+
 class UNIXPort(unix.Port, _Accepting):
     """
     A unix socket.  Its file is ours to make and to remove, unless it was inherited.
@@ -113,13 +157,7 @@ class UNIXPort(unix.Port, _Accepting):
             super().startListening()
             return
         self._inherited = True
-        self._shouldShutdown = False
-        self.socket, self._preexistingSocket = self._preexistingSocket, None
-        self.fileno = self.socket.fileno  # type: ignore[method-assign]  # Twisted's own way
-        cast(ServerFactory, self.factory).doStart()
-        self.connected = True
-        self.numberAccepts = 100
-        self.startReading()
+        self._take_up(self._preexistingSocket)
 
     def connectionLost(self, reason: Any) -> None:
         if self._inherited or not os.path.exists(self._bindPath):
@@ -166,13 +204,17 @@ def listen_unix(
     return _start(UNIXPort(os.fsencode(path), site, backlog, mode, reactor), site)
 
 
-def listen_inherited(reactor: Any, descriptor: int, site: RegistrySite) -> IListeningPort:
+def listen_inherited(
+    reactor: Any, descriptor: int, site: RegistrySite, inboxes: Inboxes | None = None
+) -> IListeningPort:
     """
     Listen on a socket that somebody else has made: systemd, or the process that started us.
 
     :param reactor: that watches it.
     :param descriptor: of a TCP or unix socket that listens already.  It is copied, and left open.
     :param site: what is served.
+    :param inboxes: of the other processes, if these have TCP sockets of their own.  If there are
+        others without, they accept from this one too.
     """
     with socket.socket(fileno=os.dup(descriptor)) as inherited:
         inherited.setblocking(False)
@@ -184,7 +226,24 @@ def listen_inherited(reactor: Any, descriptor: int, site: RegistrySite) -> IList
         port = TCPPort._fromListeningDescriptor(  # noqa: SLF001  # adoptStreamPort's own way
             reactor, descriptor, family, site
         )
+        if inboxes is not None:
+            port.replace_socket(inboxes.door(descriptor))
+    port.takes_turns = inboxes is None
     return _start(port, site)
+
+
+def listen_inbox(reactor: Any, inboxes: Inboxes, index: int, site: RegistrySite) -> InboxPort:
+    """
+    Serve those that other processes have accepted and handed over.
+
+    :param inboxes: of all processes.
+    :param index: whose it is.
+    :param site: what is served.
+    """
+    port = InboxPort(0, site, BACKLOG, "", reactor)
+    port.replace_socket(inboxes.inbox(index))
+    _start(port, site)
+    return port
 
 
 def _start(port: _Accepting, site: RegistrySite) -> IListeningPort:

@@ -27,7 +27,7 @@ CHANNEL: Final = 3
 """The descriptor of the channel in the process."""
 
 FIRST_SOCKET: Final = 4
-"""The descriptor of the first listening socket in the process; the others follow."""
+"""The descriptor of the first listening socket in the process; the others follow, then inboxes."""
 
 READY: Final = "ready"
 FAILED: Final = "failed"
@@ -46,6 +46,8 @@ class Order:
     :param source: what it is called in messages.
     :param reactor: the name of the reactor that twistd was told to use, if it was.
     :param sockets: how many listening sockets the process has; one without is for background work.
+    :param inboxes: how many inboxes it has of workers that have sockets of their own: all or none.
+        Both ends of each follow the sockets, that at which connections are taken out first.
     :param context: its place among the others.
     """
 
@@ -53,7 +55,19 @@ class Order:
     source: str
     reactor: str
     sockets: int
+    inboxes: int
     context: WorkerContext
+
+    @property
+    def descriptors(self) -> range:
+        """Those of sockets and inboxes."""
+        return range(FIRST_SOCKET, FIRST_SOCKET + self.sockets + 2 * self.inboxes)
+
+    @property
+    def inbox_descriptors(self) -> list[tuple[int, int]]:
+        """Those of both ends of each inbox."""
+        first = FIRST_SOCKET + self.sockets
+        return [(first + 2 * index, first + 2 * index + 1) for index in range(self.inboxes)]
 
     def encode(self) -> bytes:
         """:return: a line."""

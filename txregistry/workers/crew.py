@@ -8,6 +8,7 @@ import selectors
 import socket
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Final, TextIO
 
 from attrs import frozen
@@ -21,6 +22,7 @@ from txregistry.workers.covers import Covers
 from txregistry.workers.posts import Post
 from txregistry.workers.process import IsTold, Surroundings, WorkerProcess
 from txregistry.workers.rundir import RunDirectory
+from txregistry.workers.sockets import Pair
 
 BACKGROUND: Final = "background"
 START_SECONDS: Final = 60.0
@@ -61,6 +63,7 @@ class Crew:
     :param task: what they are to serve.
     :param count: of workers.
     :param sockets: one for each worker, or one for all.
+    :param inboxes: one for each worker, if each has a socket.
     :param run_directory: what they share.
     """
 
@@ -70,14 +73,16 @@ class Crew:
         task: Task,
         count: int,
         sockets: Sequence[socket.socket],
+        inboxes: Sequence[Pair],
         run_directory: RunDirectory,
     ) -> None:
         self._reactor = reactor
         self._task = task
         self._sockets = sockets
+        self._inboxes = inboxes
         self._run_directory = run_directory
         self._surroundings = Surroundings(environ=task.environ, log=task.output)
-        self._shares = Shares(run_directory.shares_path, 0) if run_directory.shares_path else None
+        self._shares = Shares(run_directory.shares_path, 0)
         self._covers = Covers(self._tell) if len(sockets) > 1 else None
         self._workers = [self._worker(index) for index in range(count)]
         self._background: Post | None = None
@@ -103,7 +108,7 @@ class Crew:
         configuration = self._task.configuration
         purges = configuration.storage.maintenance.uploadpurging.enabled
         if purges or configuration.notifications.enabled:
-            start = partial(self._start, BACKGROUND, len(self._workers), ())
+            start = partial(self._start, BACKGROUND, len(self._workers), (), ())
             self._background = Post(f"the process for {BACKGROUND} work", self._reactor, start)
             self._background.fill()
 
@@ -128,22 +133,29 @@ class Crew:
         return Post(
             f"worker {index}",
             self._reactor,
-            partial(self._start, str(index), index, self._sockets),
+            partial(self._start, str(index), index, self._sockets, self._inboxes),
             partial(self._filled, index),
             partial(self._vacated, index),
         )
 
     def _start(
-        self, name: str, index: int, sockets: Sequence[socket.socket], told: IsTold
+        self,
+        name: str,
+        index: int,
+        sockets: Sequence[socket.socket],
+        inboxes: Sequence[Pair],
+        told: IsTold,
     ) -> WorkerProcess:
         order = Order(
             text=self._task.text,
             source=self._task.source,
             reactor=self._task.reactor_name,
             sockets=len(sockets),
+            inboxes=len(inboxes),
             context=self._run_directory.context(index),
         )
-        return WorkerProcess(self._reactor, name, order, sockets, self._surroundings, told)
+        given = [*sockets, *chain.from_iterable(inboxes)]
+        return WorkerProcess(self._reactor, name, order, given, self._surroundings, told)
 
     def _wait(self, processes: Sequence[WorkerProcess]) -> None:
         """Hear each say that it serves, before the reactor runs."""
@@ -172,10 +184,9 @@ class Crew:
             self._covers.came(index)
 
     def _vacated(self, index: int) -> None:
+        self._shares.tell(ABSENT, index)
         if self._covers is not None:
             self._covers.went(index)
-        if self._shares is not None:
-            self._shares.tell(ABSENT, index)
 
     def _tell(self, worker: int, word: str, number: int) -> None:
         self._workers[worker].say(word, number)

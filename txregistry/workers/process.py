@@ -64,7 +64,7 @@ class WorkerProcess(ProcessProtocol):
     :param reactor: starts it.
     :param name: what it is called in the list of processes.
     :param order: what it is for.
-    :param sockets: those that it is given.
+    :param sockets: those that it is given, in the order of :class:`Order`.
     :param told: told what becomes of it.
     """
 

@@ -29,23 +29,21 @@ class RunDirectory:
 
     :param environ: may tell where such directories are made.
     :param count: of workers.
-    :param shared: whether all of them accept from one socket.
     :ivar path: where it is.
-    :ivar shares_path: of :class:`~txregistry.web.shares.Shares`, or ``""``.
+    :ivar shares_path: of :class:`~txregistry.web.shares.Shares`.
     """
 
-    def __init__(self, environ: Mapping[str, str], count: int, shared: bool) -> None:
+    def __init__(self, environ: Mapping[str, str], count: int) -> None:
         place = _place(environ)
         _sweep(place)
         self.path = tempfile.mkdtemp(prefix=_PREFIX, dir=place)
         hold(self.path)
         self._count = count
         self._epochs_path = f"{self.path}/epochs"
-        self.shares_path = f"{self.path}/shares" if shared else ""
+        self.shares_path = f"{self.path}/shares"
         with open(self._epochs_path, "xb") as epochs:
             epochs.truncate(8 * EPOCHS)
-        if shared:
-            Shares.make(self.shares_path, count)
+        Shares.make(self.shares_path, count)
 
     def context(self, index: int) -> WorkerContext:
         """:return: what a process is told of it."""

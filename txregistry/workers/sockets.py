@@ -16,6 +16,8 @@ from txregistry.web.sockets import ANY, BACKLOG, NO_IPV6, remove_stale
 
 _UNIX_MODE: Final = 0o666
 
+Pair = tuple[socket.socket, socket.socket]
+
 
 def open_sockets(address: TCPAddress | UnixAddress, count: int) -> list[socket.socket]:
     """
@@ -31,6 +33,27 @@ def open_sockets(address: TCPAddress | UnixAddress, count: int) -> list[socket.s
         return _tcp_sockets(address.host, address.port, count)
     except OSError as error:
         raise CannotServe(f"can't listen on {address}: {error.strerror or error}") from error
+
+
+def open_inboxes(count: int) -> list[Pair]:
+    """
+    :param count: how many are wanted.
+    :return: where workers find connections that others hand over to them: both ends of each, that
+        at which they are taken out first.
+    :raises CannotServe: if they may not be had.
+    """
+    try:
+        return [_inbox() for _ in range(count)]
+    except OSError as error:
+        raise CannotServe(f"can't have so many workers: {error.strerror or error}") from error
+
+
+def _inbox() -> Pair:
+    # What is put in stays one message, and waits even if nobody is there who could take it.
+    ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for end in ends:
+        end.setblocking(False)  # for all who have it: nobody ever waits here
+    return ends
 
 
 def _tcp_sockets(host: str, port: int, count: int) -> list[socket.socket]:

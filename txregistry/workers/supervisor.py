@@ -23,11 +23,12 @@ from txregistry.configuration import TCPAddress
 from txregistry.deferreds import deferred
 from txregistry.errors import CannotServe
 from txregistry.service.ending import give_up
+from txregistry.service.files import raise_open_files
 from txregistry.service.logs import Logs, build_logs
 from txregistry.workers import rundir
 from txregistry.workers.crew import Crew, Task
 from txregistry.workers.rundir import RunDirectory
-from txregistry.workers.sockets import open_sockets
+from txregistry.workers.sockets import Pair, open_inboxes, open_sockets
 
 ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -58,6 +59,7 @@ class Supervisor(Service):
         self._count = count
         self._descriptor = descriptor
         self._sockets: list[socket.socket] = []
+        self._inboxes: list[Pair] = []
         self._run_directory: RunDirectory | None = None
         self._crew: Crew | None = None
         self._told_to_end = False
@@ -74,11 +76,14 @@ class Supervisor(Service):
         :raises SystemExit: if the port is taken, or may not be had.
         """
         super().privilegedStartService()
+        raise_open_files()  # each worker takes some
         try:
             if self._descriptor is not None:
                 self._sockets = [socket.socket(fileno=self._descriptor)]
             else:
                 self._sockets = open_sockets(self._task.configuration.http.address, self._count)
+            if len(self._sockets) == self._count:
+                self._inboxes = open_inboxes(self._count)
         except CannotServe as reason:
             give_up(str(reason))
 
@@ -92,10 +97,14 @@ class Supervisor(Service):
         self.log.info("txregistry {version}", version=__version__)
         for warning in self._task.loaded.warnings:
             self.log.warn("{warning}", warning=warning)  # noqa: G010 - Twisted's logger has no other
-        shared = len(self._sockets) < self._count
-        self._run_directory = RunDirectory(self._task.environ, self._count, shared)
+        self._run_directory = RunDirectory(self._task.environ, self._count)
         self._crew = Crew(
-            self._reactor, self._task, self._count, self._sockets, self._run_directory
+            self._reactor,
+            self._task,
+            self._count,
+            self._sockets,
+            self._inboxes,
+            self._run_directory,
         )
         try:
             with _raising_signals():

@@ -100,9 +100,9 @@ class Worker:
         if self._ending:
             return
         if word == COVER:
-            self._service.listening.listen_also(FIRST_SOCKET + number)
+            self._service.listening.listen_also(number, FIRST_SOCKET + number)
         elif word == UNCOVER:
-            self._service.listening.no_longer(FIRST_SOCKET + number)
+            self._service.listening.no_longer(number)
 
 
 def main() -> int:
@@ -116,7 +116,7 @@ def main() -> int:
         order = Order.decode(read_line(end))
     except EOFError:
         return 1
-    for number in (CHANNEL, *range(FIRST_SOCKET, FIRST_SOCKET + order.sockets)):
+    for number in (CHANNEL, *order.descriptors):
         os.set_inheritable(number, False)
     reactor = _reactor(order.reactor)
     try:
@@ -153,6 +153,7 @@ def _build(reactor: Any, order: Order) -> Any:
 
         return build_background(reactor, loaded, os.environ, sys.stderr, sys.stdout, order.context)
     from txregistry.service.daemon import build_service  # noqa: PLC0415 - one of both
+    from txregistry.web.inboxes import Ends  # noqa: PLC0415 - for that one
 
     own = order.context.index if order.sockets > 1 else 0
     return build_service(
@@ -163,6 +164,7 @@ def _build(reactor: Any, order: Order) -> Any:
         sys.stdout,
         descriptor=FIRST_SOCKET + own,
         context=order.context,
+        inboxes=[Ends(taking=taking, giving=giving) for taking, giving in order.inbox_descriptors],
     )
 
 
