@@ -280,7 +280,8 @@ class Court:
     """
     Lays states into the directory of a daemon and sees what it makes of them.
 
-    :ivar honest: whether the states are such as may be, so that the daemon has no reason to complain.
+    :ivar honest: whether the states are such as may be, so that the daemon has no reason to
+        complain.
     """
 
     honest = True
