@@ -58,12 +58,19 @@ class RecordingStore(Store):
     def __init__(self) -> None:
         super().__init__(None, ["a"], 1024 * 1024)
         self.writes: list[tuple[list[str], bool]] = []
+        self.buried: list[str] = []
         self.refuses = False
 
     def append(self, entries: Sequence[Entry], *, durable: bool) -> None:
         if self.refuses:
             raise Unusable("no room")
         self.writes.append(([decode(each.payload).id for each in entries], durable))
+
+    def bury(self, entry: Entry) -> Sequence[str]:
+        if self.refuses:
+            raise Unusable("no room")
+        self.buried.append(decode(entry.payload).id)
+        return ["a"]
 
 
 def event(id: str, action: EventAction = EventAction.PUSH) -> Event:
@@ -84,8 +91,15 @@ class Kit:
         self.clock = Clock()
         self.metrics = Metrics()
         self.rings = 0
+        self.given_up: list[tuple[Sequence[str], int]] = []
         self.outbox = Outbox(
-            self.store, self.threads, self.clock, lambda: 1.0, self._ring, self.metrics
+            self.store,
+            self.threads,
+            self.clock,
+            lambda: 1.0,
+            self._ring,
+            self.metrics,
+            lambda names, size: self.given_up.append((names, size)),
         )
 
     def _ring(self) -> None:

@@ -27,6 +27,7 @@ class BellRope:
     """
 
     def __init__(self, path: str) -> None:
+        self.path = path
         self._directory, self._name = os.path.split(path)
         self._descriptor = -1
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -69,6 +70,7 @@ class Bell:
         self._path = path
         self._woken = woken
         self._socket: socket.socket | None = None
+        self._inode = 0
         self._rest: IDelayedCall | None = None
 
     def listen(self) -> bool:
@@ -89,12 +91,23 @@ class Bell:
             finally:
                 os.close(descriptor)
             os.chmod(self._path, 0o600)
+            inode = os.stat(self._path).st_ino
         except OSError:
             made.close()
             return False
-        self._socket = made
+        self.stop()
+        self._socket, self._inode = made, inode
         self._reactor.addReader(self)
         return True
+
+    def hears(self) -> bool:
+        """:return: whether it is listened, and nobody has removed the socket."""
+        if self._socket is None:
+            return False
+        try:
+            return os.stat(self._path).st_ino == self._inode
+        except OSError:
+            return False
 
     def stop(self) -> None:
         """Listen no more."""

@@ -13,6 +13,9 @@ STATUS: Final = "registry_notifications_status_total"
 PENDING: Final = "registry_notifications_pending_total"
 DEAD: Final = "registry_notifications_dead_letters_total"
 LOST: Final = "registry_notifications_lost_total"
+OUTBOXES_LOST: Final = "registry_notifications_outboxes_lost_total"
+IN_MEMORY: Final = "registry_notifications_in_memory"
+WAITING: Final = "registry_notifications_waiting"
 
 
 class Counts:

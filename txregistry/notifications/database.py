@@ -48,6 +48,9 @@ _CACHE: Final = 512 * 1024
 _LOG_PAGES: Final = 4000
 """Pages of the log after which whoever writes empties it, if nobody else has."""
 
+SEALED: Final = "events are kept elsewhere now"
+"""What a sealed outbox says to who writes."""
+
 _DAMAGE: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -63,6 +66,12 @@ class Unusable(Exception):
     """
 
 
+class Sealed(Unusable):
+    """
+    What was in the outbox is in another one now, where everything else belongs.
+    """
+
+
 class Database:
     """
     One connection to the file.  Any thread may use it, one at a time.
@@ -70,6 +79,7 @@ class Database:
     :param directory: where the file is; ``None`` for one in memory, that nobody shares.
     :param maxsize: bytes that it may never exceed.
     :param prepare: called in the first transaction after the file was opened.
+    :param lost: called with ``vanished`` or ``damaged`` when what was in the file is lost.
     :param mends: whether a damaged file is put aside for a new one.
     """
 
@@ -80,13 +90,16 @@ class Database:
         directory: OutboxDirectory | None,
         maxsize: int,
         prepare: Callable[[sqlite3.Connection], None],
+        lost: Callable[[str], None] = lambda _: None,
         *,
         mends: bool = True,
     ) -> None:
         self._directory = directory
         self._maxsize = maxsize
         self._prepare = prepare
+        self._lost = lost
         self._mends = mends
+        self._was_there = False
         self._threads = RLock()
         self._processes = FileLock(directory.writing if directory else "")
         self._connection: sqlite3.Connection | None = None
@@ -157,7 +170,7 @@ class Database:
                 # disk there may be no new one.
                 if _code(error) != sqlite3.SQLITE_FULL:
                     self._drop()
-                raise Unusable(str(error)) from error
+                raise (Sealed if str(error) == SEALED else Unusable)(str(error)) from error
 
     def _transaction(
         self, connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]
@@ -184,6 +197,7 @@ class Database:
         if self._directory is not None:
             self._directory.make()
         with self._processes.held():
+            vanished = self._was_there and self._found() is None
             connection = self._connect()
             self._file = self._found()
             try:
@@ -198,7 +212,18 @@ class Database:
                 )
                 self._grow_log(connection)
                 sync_directory(self._directory.path)
+        self._was_there = True
+        if vanished:
+            self._tell_vanished()
         return connection
+
+    def _tell_vanished(self) -> None:
+        self.log.error(
+            "the outbox {path} was not there any more, and a new one begins: events that waited "
+            "in it are lost; nobody but the registry should touch it",
+            path=self._directory.database if self._directory else "",
+        )
+        self._lost("vanished")
 
     def _grow_log(self, connection: sqlite3.Connection) -> None:
         """
@@ -269,6 +294,9 @@ class Database:
             for suffix in ("-wal", "-shm", ""):
                 with suppress(FileNotFoundError):
                     os.rename(path + suffix, aside + suffix)
+            with suppress(OSError):
+                # Nobody is to think that it was taken away.
+                _make_private(path)
             sync_directory(self._directory.path)
             _forget_oldest(self._directory.path)
         self.log.error(
@@ -278,6 +306,7 @@ class Database:
             error=error,
             aside=aside,
         )
+        self._lost("damaged")
 
     def _drop(self) -> None:
         if self._log_file >= 0:

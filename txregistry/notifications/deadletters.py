@@ -9,15 +9,23 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from attrs import frozen
 
-from txregistry.notifications.directory import FileLock, OutboxDirectory, give_to_owner
+from txregistry.notifications.directory import (
+    FileLock,
+    OutboxDirectory,
+    give_to_owner,
+    sync_directory,
+)
 from txregistry.notifications.store import Entry, Excess
 
 MOST: Final = 64 * 1024 * 1024
 """Bytes of the file, after which another begins.  One older one is kept."""
+
+MOST_IN_MEMORY: Final = 2 * 1024 * 1024
+"""The same, where the directory is in memory."""
 
 _AT_ONCE: Final = 500
 
@@ -62,30 +70,42 @@ class DeadLetters:
     """
 
     def __init__(self, directory: OutboxDirectory | None) -> None:
+        self._directory = directory.path if directory else ""
         self._path = directory.dead_letters if directory else ""
+        self._most = MOST_IN_MEMORY if directory and directory.in_memory else MOST
         self._lock = FileLock(directory.dead_lock if directory else "")
 
     def add(self, excess: Sequence[Excess]) -> None:
         """
         Write events down before they are removed.
 
-        :raises OSError: if that can't be.
+        :raises OSError: if that can't be; then none is.
         """
-        lines = [
-            DeadLetter(each.at, endpoint, each.reason, _document(each.payload)).line()
-            for each in excess
-            for endpoint in each.missing
-        ]
-        if not lines or not self._path:
+        self.put(
+            [
+                DeadLetter(each.at, endpoint, each.reason, _document(each.payload))
+                for each in excess
+                for endpoint in each.missing
+            ]
+        )
+
+    def put(self, letters: Sequence[DeadLetter]) -> None:
+        """
+        Write letters down.
+
+        :raises OSError: if that can't be; then none is.
+        """
+        if not letters or not self._path:
             return
         with self._lock.held():
-            with open(self._path, "a", encoding="ascii", opener=_private) as file:
-                file.writelines(lines)
-                file.flush()
-                os.fsync(file.fileno())
-                size = file.tell()
-            if size > MOST:
+            new = not os.path.exists(self._path)
+            with open(self._path, "ab", opener=_private) as file:
+                size = _append(file, "".join(letter.line() for letter in letters).encode("ascii"))
+            if size > self._most:
                 os.replace(self._path, f"{self._path}.1")
+            if new or size > self._most:
+                # The bytes are safe, but without its name nobody finds them.
+                sync_directory(self._directory)
 
     def __iter__(self) -> Iterator[DeadLetter]:
         """All there are, the oldest first; what is no such line is left out."""
@@ -126,8 +146,30 @@ class DeadLetters:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, self._path)
+        # Or else, after a power cut, the older one might be gone and this one not there.
+        sync_directory(self._directory)
         with suppress(FileNotFoundError):
             os.unlink(f"{self._path}.1")
+
+
+def _append(file: BinaryIO, lines: bytes) -> int:
+    """
+    Add all of it, or nothing.
+
+    :return: bytes of the file afterwards.
+    """
+    before = os.fstat(file.fileno()).st_size
+    try:
+        file.write(lines)
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError:
+        # What is left in the buffer would follow at the end.
+        with suppress(OSError):
+            file.close()
+        os.truncate(file.name, before)
+        raise
+    return before + len(lines)
 
 
 def _document(payload: bytes) -> Any:

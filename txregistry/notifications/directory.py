@@ -29,9 +29,11 @@ class OutboxDirectory:
     Where everything of an outbox lies.
 
     :param path: the directory; nobody else may look into it, since events tell who pulls what.
+    :param in_memory: whether it is in a file system in memory, and goes with the registry.
     """
 
     path: str
+    in_memory: bool = False
 
     @property
     def database(self) -> str:
@@ -62,6 +64,11 @@ class OutboxDirectory:
     def delivering(self) -> str:
         """A file that the one process that delivers holds a lock on."""
         return f"{self.path}/delivering"
+
+    @property
+    def clock(self) -> str:
+        """How the clock was set."""
+        return f"{self.path}/clock"
 
     @property
     def writing(self) -> str:
@@ -108,7 +115,7 @@ class FileLock:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _take(self) -> None:
-        if self._file < 0 or not _is_at(self._file, self._path):
+        if self._file < 0 or not is_at(self._file, self._path):
             self.close()
             self._file = open_lock(self._path)
         fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -159,6 +166,17 @@ class Ownership:
                 f"the outbox {self._directory.path} belongs to another registry that runs; name "
                 "another directory in notifications.outbox.path"
             )
+
+    def renew(self) -> None:
+        """
+        Have it again, if the directory is another one now.
+
+        :raises InUse: if another registry has it.
+        :raises OSError: if it can't be had at all.
+        """
+        if self._file >= 0 and not is_at(self._file, self._directory.owner):
+            self.release()
+            self.take()
 
     def release(self) -> None:
         """Let others have it."""
@@ -229,7 +247,8 @@ def sync_directory(path: str) -> None:
         os.close(descriptor)
 
 
-def _is_at(file: int, path: str) -> bool:
+def is_at(file: int, path: str) -> bool:
+    """:return: whether an open file is still the one with that name."""
     try:
         return os.path.samestat(os.fstat(file), Path(path).stat())
     except OSError:

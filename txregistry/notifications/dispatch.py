@@ -14,10 +14,11 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from txregistry.deferreds import Threads, deferred
+from txregistry.notifications.ages import Ages
 from txregistry.notifications.bell import Bell
 from txregistry.notifications.database import Unusable
 from txregistry.notifications.deadletters import DeadLetters
-from txregistry.notifications.directory import locked, open_lock
+from txregistry.notifications.directory import is_at, locked, open_lock
 from txregistry.notifications.endpoint import Endpoint
 from txregistry.notifications.store import Cursor, Excess, Store
 
@@ -73,7 +74,7 @@ class Dispatcher:
         self._reactor = reactor
         self._store = store
         self._threads = threads
-        self._now = now
+        self._ages = Ages(store.directory, now)
         self._maxage = maxage
         self._dead = DeadLetters(store.directory)
         self._endpoints = [endpoint(name, store, threads, self._changed) for name in names]
@@ -91,8 +92,7 @@ class Dispatcher:
             self._call("start", LOCK_SECONDS, self.start)
             return
         self._delivering = True
-        hears = self._bell is None or self._bell.listen()
-        self._look(LOOK_SECONDS if hears else DEAF_SECONDS)
+        self._look()
         self._clean()
 
     def wake(self) -> None:
@@ -102,8 +102,12 @@ class Dispatcher:
                 endpoint.wake()
 
     @deferred
-    async def stop(self) -> None:
-        """Deliver what there is for a few seconds at most; the rest is for the next start."""
+    async def stop(self, *, closing: bool = True) -> None:
+        """
+        Deliver what there is for a few seconds at most; the rest is for the next start.
+
+        :param closing: whether to let go of the store.
+        """
         delivering, self._delivering = self._delivering, False
         for call in self._calls.values():
             call.cancel()
@@ -115,7 +119,8 @@ class Dispatcher:
         if delivering:
             await self._end_endpoints()
             await self._save()
-        await self._threads.run(self._store.close)
+        if closing:
+            await self._threads.run(self._store.close)
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
@@ -167,9 +172,20 @@ class Dispatcher:
         self._working[what] = working
         working.addCallback(done)
 
-    def _look(self, seconds: float) -> None:
+    def _look(self) -> None:
+        self._have_again()
+        hears = self._bell is None or self._bell.hears() or self._bell.listen()
+        self._call("look", LOOK_SECONDS if hears else DEAF_SECONDS, self._look)
         self.wake()
-        self._call("look", seconds, lambda: self._look(seconds))
+
+    def _have_again(self) -> None:
+        """Take the lock in the directory that there is now, should somebody have removed it."""
+        directory = self._store.directory
+        if directory is not None and not is_at(self._lock, directory.delivering):
+            if self._lock >= 0:
+                os.close(self._lock)
+                self._lock = -1
+            self._lock_taken()
 
     def _changed(self) -> None:
         if self._delivering:
@@ -202,13 +218,18 @@ class Dispatcher:
     async def _make_room(self) -> None:
         """Remove what is too old or too much, and count what waits."""
         try:
-            while excess := await self._threads.run(self._store.excess, self._now() - self._maxage):
+            while excess := await self._threads.run(self._excess):
                 await self._remove(excess)
             await self._threads.run(self._store.tidy)
             await self._count()
             self._complaint = ""
         except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
             self._complain(str(error))
+
+    def _excess(self) -> Sequence[Excess]:
+        """In a thread."""
+        first, newest = self._store.first(), self._store.newest()
+        return self._store.excess(self._ages.oldest(self._maxage, first, newest))
 
     async def _remove(self, excess: Sequence[Excess]) -> None:
         upto = excess[-1].seq

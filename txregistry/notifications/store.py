@@ -8,18 +8,25 @@ Everything here blocks, and is called in threads.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from attrs import frozen
 
-from txregistry.notifications.database import Database
+from txregistry.notifications.database import SEALED, Database
 from txregistry.notifications.directory import OutboxDirectory
 
 HARD: Final = 2
 """How many times ``maxsize`` the file may have where nobody makes room: nobody delivers, then."""
 
+SEAL: Final = f"""
+CREATE TRIGGER IF NOT EXISTS sealed BEFORE INSERT ON events
+    BEGIN SELECT RAISE(ABORT, '{SEALED}'); END
+"""
+
 _ROWS: Final = 300
+"""Events in a statement, which has no more than 999 values with the oldest of SQLites."""
+
 _PLACES: Final = "(?, ?, ?), " * _ROWS
 
 _PIECE: Final = 1 << 20
@@ -92,12 +99,20 @@ class Store:
         was kept for one that is no more is for nobody.  ``None`` to take those that are there, and
         the file as it is.
     :param maxsize: bytes that the events may take.
+    :param lost: called in the thread with ``vanished`` or ``damaged`` when the file was not there
+        any more, or had to be put aside: what waited in it is lost.
+    :param hard: how many times ``maxsize`` the file may have at most.
     :ivar identity: of the file that was used last.  In another file, places mean something else.
     :ivar left: how many events waited for each endpoint that is no more, when that was found.
     """
 
     def __init__(
-        self, directory: OutboxDirectory | None, endpoints: Sequence[str] | None, maxsize: int
+        self,
+        directory: OutboxDirectory | None,
+        endpoints: Sequence[str] | None,
+        maxsize: int,
+        lost: Callable[[str], None] = lambda _: None,
+        hard: int = HARD,
     ) -> None:
         self.directory = directory
         self._endpoints = endpoints
@@ -105,8 +120,16 @@ class Store:
         self.identity = ""
         self.left: dict[str, int] = {}
         self._database = Database(
-            directory, HARD * maxsize, self._register, mends=endpoints is not None
+            directory, hard * maxsize, self._register, lost, mends=endpoints is not None
         )
+
+    @property
+    def most(self) -> int:
+        """
+        Bytes that are written at once at most: beside the newest event, which always stays, there
+        has to be room for them within what the file may have.
+        """
+        return self.maxsize // 2
 
     def open(self) -> None:
         """
@@ -125,19 +148,13 @@ class Store:
         Keep events, in their order.
 
         :param durable: whether a power cut may not touch them.
-        :raises Unusable: if that can't be; then the first of them may be kept.
+        :raises Unusable: if that can't be; then none of them is kept, unless it is the sync that
+            failed.
         """
-        # One after the other they are kept in their order.  A statement has no more than 999 values
-        # with the oldest of SQLites.
-        for begin in range(0, len(entries), _ROWS):
-            some = entries[begin : begin + _ROWS]
-            values = [value for each in some for value in (each.at, each.endpoint, each.payload)]
-            places = _PLACES[: 11 * len(some) - 2]
-            self._database.execute(
-                "INSERT INTO events (at, endpoint, payload) VALUES " + places,  # noqa: S608 - only places for values
-                values,
-                durable=durable and begin + _ROWS >= len(entries),
-            )
+        if len(entries) <= _ROWS:
+            self._database.execute(*_insert(entries), durable=durable)
+        else:
+            self._database.write(lambda connection: _insert_all(connection, entries), durable)
 
     def read(self, endpoint: str, after: int, most: int) -> list[Row]:
         """
@@ -266,6 +283,37 @@ class Store:
             durable=True,
         )
 
+    def move(self, other: Store) -> int:
+        """
+        Put what some endpoint has not had into another outbox, and take nothing any more: who tries
+        is told :class:`~txregistry.notifications.database.Sealed`.
+
+        :param other: that is told whatever it lacks of it, in the same order.
+        :return: how many events those were.
+        :raises Unusable: if that can't be; then it goes on here.
+        """
+
+        def work(connection: sqlite3.Connection) -> int:
+            entries = _missed(connection)
+            if entries:
+                other.append(entries, durable=True)
+            connection.execute("DELETE FROM events")
+            connection.execute(SEAL)
+            return len(entries)
+
+        return self._database.write(work)
+
+    def first(self) -> int:
+        """
+        :return: the place of the oldest event; 0 if there is none.
+        :raises Unusable: if that can't be read.
+        """
+        return self._database.read(
+            lambda connection: int(
+                connection.execute("SELECT coalesce(min(seq), 0) FROM events").fetchone()[0]
+            )
+        )
+
     def tidy(self) -> None:
         """
         Take what stands in the log into the file, so that the log begins anew.
@@ -290,6 +338,38 @@ class Store:
         for endpoint in known.keys() - set(self._endpoints):
             self.left[endpoint] = _pending(connection, endpoint, known[endpoint])
             connection.execute("DELETE FROM cursors WHERE endpoint = ?", (endpoint,))
+
+
+def _insert(entries: Sequence[Entry]) -> tuple[str, list[Any]]:
+    """:return: a statement that keeps them, and its values."""
+    values = [value for each in entries for value in (each.at, each.endpoint, each.payload)]
+    places = _PLACES[: 11 * len(entries) - 2]
+    return "INSERT INTO events (at, endpoint, payload) VALUES " + places, values  # noqa: S608 - only places for values
+
+
+def _insert_all(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    for begin in range(0, len(entries), _ROWS):
+        connection.execute(*_insert(entries[begin : begin + _ROWS]))
+
+
+def _missed(connection: sqlite3.Connection) -> list[Entry]:
+    """:return: what some endpoint has not had; where others had it, only for those."""
+    reached = dict(connection.execute("SELECT endpoint, seq FROM cursors").fetchall())
+    found: list[Entry] = []
+    rows = connection.execute("SELECT seq, at, endpoint, payload FROM events ORDER BY seq")
+    for seq, at, endpoint, payload in rows:
+        missing = _missing(reached, endpoint, seq)
+        if endpoint is None and len(missing) == len(reached):
+            found.append(Entry(payload, at))
+        else:
+            found.extend(Entry(payload, at, each) for each in missing)
+    return found
+
+
+def _missing(reached: Mapping[str, int], endpoint: str | None, seq: int) -> tuple[str, ...]:
+    """:return: the endpoints that an event is for, and that have not come so far."""
+    wanted = reached if endpoint is None else {endpoint: reached.get(endpoint, seq)}
+    return tuple(name for name, place in wanted.items() if place < seq)
 
 
 def _pending(connection: sqlite3.Connection, endpoint: str, after: int) -> int:
@@ -333,8 +413,7 @@ def _excess(connection: sqlite3.Connection, oldest: float, maxsize: int, most: i
             break
         over -= len(payload)
         size += len(payload)
-        wanted = reached if endpoint is None else {endpoint: reached.get(endpoint, seq)}
-        missing = tuple(name for name, place in wanted.items() if place < seq)
+        missing = _missing(reached, endpoint, seq)
         found.append(Excess(seq, at, payload, missing, "maxage" if old else "maxsize"))
         if size >= _PIECE:
             break

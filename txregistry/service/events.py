@@ -23,7 +23,7 @@ from txregistry.notifications.database import Unusable
 from txregistry.notifications.deadletters import DeadLetter, DeadLetters
 from txregistry.notifications.directory import OutboxDirectory, is_locked
 from txregistry.notifications.store import Cursor, Store
-from txregistry.service.notifications import outbox_place
+from txregistry.service.keeping import outbox_place
 
 _COLUMNS = ("ENDPOINT", "STATE", "PENDING", "WAITING SINCE", "LAST DELIVERED", "FAILURES", "URL")
 

@@ -17,6 +17,7 @@ from uuid import NAMESPACE_OID, uuid5
 from attrs import evolve, frozen
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
@@ -25,14 +26,12 @@ from txregistry._version import __version__
 from txregistry.configuration import Configuration, TCPAddress
 from txregistry.configuration import Endpoint as EndpointSettings
 from txregistry.deferreds import Threads, deferred
-from txregistry.errors import CannotServe, ConfigurationError, Problem
+from txregistry.errors import ConfigurationError, Problem
 from txregistry.interfaces import IMetrics, ISink
 from txregistry.model.event import Event, Source
 from txregistry.notifications.backoff import Backoff
 from txregistry.notifications.bell import BellRope
-from txregistry.notifications.counting import Counts
-from txregistry.notifications.database import Unusable
-from txregistry.notifications.directory import InUse, OutboxDirectory, Ownership
+from txregistry.notifications.counting import IN_MEMORY, OUTBOXES_LOST, Counts
 from txregistry.notifications.dispatch import Dispatcher
 from txregistry.notifications.endpoint import Endpoint, Manner
 from txregistry.notifications.formats.choice import Wanted, choose_format
@@ -46,15 +45,12 @@ from txregistry.notifications.proxying import BadProxy, proxy_for
 from txregistry.notifications.reading import Reading
 from txregistry.notifications.store import Store
 from txregistry.notifications.tls import BadFile, load_tls
+from txregistry.notifications.writer import Writer
 from txregistry.service.context import WorkerContext
+from txregistry.service.keeping import Keeping, outbox_place
 
-MEMORY_BYTES: Final = 16 * 1024 * 1024
-"""What events may take where there is no place for them but memory."""
-
-OWNER_SECONDS: Final = 3.0
-"""How long it is waited for another registry to end, which has the outbox and may be ending."""
-
-STATE_DIRECTORY: Final = "/var/lib/txregistry"
+RETRY_SECONDS: Final = 10.0
+"""How often it is tried whether events can be kept on disk, where they are in memory."""
 
 
 @frozen(kw_only=True)
@@ -115,7 +111,6 @@ class Notifying(Service):
         self._reactor = reactor
         self._settings = configuration.notifications
         self._part = part
-        self._place = place
         self._metrics = metrics
         self._manners = {each.name: _manner(each) for each in self._settings.enabled}
         self._destinations = {
@@ -127,8 +122,20 @@ class Notifying(Service):
             each.name: Ignored(each.ignored_media_types, frozenset(each.ignore.actions))
             for each in self._settings.enabled
         }
+        self._keeping = Keeping(
+            place,
+            part.run,
+            part.memory,
+            self._ignored,
+            self._settings.outbox.maxsize,
+            self._tell_lost,
+            lambda: reactor.callFromThread(self._tell_where),
+        )
         self._pools: list[ThreadPool] = []
-        self._ownership: Ownership | None = None
+        self._threads = self._thread()
+        self._retry = LoopingCall(self._try_disk)
+        self._retry.clock = reactor
+        self._retried: Deferred[Any] = succeed(None)
         self._outbox: Outbox | None = None
         self._dispatcher: Dispatcher | None = None
         self._rope: BellRope | None = None
@@ -140,27 +147,22 @@ class Notifying(Service):
         :raises CannotServe: if another registry has it.
         """
         super().privilegedStartService()
-        store = self._open_store()
+        store = self._keeping.open()
+        self._tell_where()
         if self._part.writes:
+            writer = self._keeping.writer(store)
             self._outbox = Outbox(
-                store,
+                writer,
                 self._thread(),
                 self._reactor,
                 time.time,
-                self._ring_of(store),
+                lambda: self._ring(writer),
                 self._metrics,
+                self._give_up,
             )
         if self._part.delivers:
-            self._dispatcher = Dispatcher(
-                self._reactor,
-                # What is in memory is there only once.
-                store if store.directory is None or self._outbox is None else self._another(store),
-                self._thread(),
-                time.time,
-                self._make_endpoint,
-                list(self._manners),
-                self._settings.outbox.maxage,
-            )
+            self._store = store if self._outbox is None else self._keeping.another(store)
+            self._dispatcher = self._make_dispatcher()
 
     def startService(self) -> None:
         """Deliver from now on."""
@@ -169,21 +171,24 @@ class Notifying(Service):
             pool.start()
         if self._dispatcher is not None:
             self._dispatcher.start()
+            if self._keeping.in_memory:
+                self._retried = self._retry.start(RETRY_SECONDS, now=False)
 
     @deferred
     async def stopService(self) -> None:
         """Write what waits to be written, and deliver for a few seconds."""
         super().stopService()
+        if self._retry.running:
+            self._retry.stop()
+        await self._retried
         if self._outbox is not None:
             await self._outbox.close()
         if self._dispatcher is not None:
             await self._dispatcher.stop()
         for pool in self._pools:
             pool.stop()
-        if self._rope is not None:
-            self._rope.close()
-        if self._ownership is not None:
-            self._ownership.release()
+        self._close_rope()
+        self._keeping.close()
 
     def write(self, events: Sequence[Event]) -> Deferred[None]:
         return succeed(None) if self._outbox is None else self._outbox.write(events)
@@ -193,55 +198,59 @@ class Notifying(Service):
 
     # inside
 
-    def _open_store(self) -> Store:
-        if self._place:
-            directory = OutboxDirectory(self._place)
-            try:
-                directory.make()
-                self._own(directory)
-                return self._opened(directory, self._settings.outbox.maxsize)
-            except (OSError, Unusable) as error:
-                self.log.error(  # noqa: TRY400 - Twisted's logger has no other
-                    "events can't be written to {place} ({error}): they are kept in memory until "
-                    "they are delivered, {size} bytes of them at most, and don't outlive the "
-                    "registry; notifications.outbox.path names another place",
-                    place=self._place,
-                    error=error,
-                    size=MEMORY_BYTES,
-                )
-        shared = OutboxDirectory(f"{self._part.memory}/outbox") if self._part.memory else None
-        return self._opened(shared, min(self._settings.outbox.maxsize, MEMORY_BYTES))
+    def _make_dispatcher(self) -> Dispatcher:
+        return Dispatcher(
+            self._reactor,
+            self._store,
+            self._threads,
+            time.time,
+            self._make_endpoint,
+            list(self._manners),
+            self._settings.outbox.maxage,
+        )
 
-    def _opened(self, directory: OutboxDirectory | None, maxsize: int) -> Store:
-        store = Store(directory, list(self._manners), maxsize)
-        store.open()
-        for endpoint, number in store.left.items():
-            if number:
-                self.log.warn(  # noqa: G010 - Twisted's logger has no other
-                    "the endpoint {endpoint} is no more in notifications.endpoints; {number} "
-                    "events waited for it, which nobody will get",
-                    endpoint=endpoint,
-                    number=number,
-                )
-        return store
+    @deferred
+    async def _try_disk(self) -> None:
+        """Leave the memory, if that is possible by now."""
+        try:
+            if await self._threads.run(self._keeping.works):
+                await self._leave_memory()
+        except Exception:  # noqa: BLE001 - whatever it is, it is tried again
+            self.log.failure("events can't be moved from memory to the disk; it is tried again")
 
-    def _another(self, store: Store) -> Store:
-        return Store(store.directory, list(self._manners), store.maxsize)
+    async def _leave_memory(self) -> None:
+        if self._dispatcher is None:
+            return
+        await self._dispatcher.stop(closing=False)
+        try:
+            number = await self._threads.run(self._keeping.move, self._store)
+            self._store = self._keeping.on_disk()
+            if self._retry.running:
+                self._retry.stop()
+            self.log.info("events are kept on disk now; {number} were in memory", number=number)
+        finally:
+            self._tell_where()
+            self._dispatcher = self._make_dispatcher()
+            if self.running:
+                self._dispatcher.start()
 
-    def _own(self, directory: OutboxDirectory) -> None:
-        ownership = Ownership(directory, self._part.run)
-        deadline = time.monotonic() + OWNER_SECONDS
-        while True:
-            try:
-                ownership.take()
-            except InUse as error:
-                if time.monotonic() > deadline:
-                    raise CannotServe(str(error)) from error
-                # Nothing runs yet that would have to wait.
-                time.sleep(0.1)
-            else:
-                self._ownership = ownership
-                return
+    def _tell_where(self) -> None:
+        self._metrics.level(IN_MEMORY, {}, int(self._keeping.in_memory))
+
+    def _tell_lost(self, reason: str) -> None:
+        """In a thread."""
+        count = self._metrics.count
+        self._reactor.callFromThread(count, OUTBOXES_LOST, {"reason": reason})
+
+    def _give_up(self, names: Sequence[str], size: int) -> None:
+        for name in names:
+            Counts(self._metrics, name).given_up(1)
+        self.log.error(
+            "an event of {size} bytes is too large for the outbox, and given up; a larger "
+            "notifications.outbox.maxsize lets the next one pass (endpoints: {names})",
+            size=size,
+            names=", ".join(names),
+        )
 
     def _thread(self) -> Threads:
         """:return: a thread of its own, since a disk may make it wait for long."""
@@ -249,11 +258,20 @@ class Notifying(Service):
         self._pools.append(pool)
         return Threads(self._reactor, pool)
 
-    def _ring_of(self, store: Store) -> Callable[[], None]:
-        if store.directory is None or self._part.delivers:
-            return lambda: self._dispatcher.wake() if self._dispatcher else None
-        self._rope = BellRope(store.directory.bell)
-        return self._rope.ring
+    def _ring(self, writer: Writer) -> None:
+        """Wake who delivers."""
+        if self._dispatcher is not None:
+            self._dispatcher.wake()
+        elif (directory := writer.directory) is not None:
+            if self._rope is None or self._rope.path != directory.bell:
+                self._close_rope()
+                self._rope = BellRope(directory.bell)
+            self._rope.ring()
+
+    def _close_rope(self) -> None:
+        if self._rope is not None:
+            self._rope.close()
+            self._rope = None
 
     def _make_endpoint(
         self, name: str, store: Store, threads: Threads, changed: Callable[[], None]
@@ -286,24 +304,6 @@ def build_notifying(
         return None
     place = outbox_place(configuration, environ)
     return Notifying(reactor, configuration, part, place, metrics, environ)
-
-
-def outbox_place(configuration: Configuration, environ: Mapping[str, str]) -> str:
-    """
-    :return: the directory of the outbox; ``""`` where events are no more durable than what they
-        are about.
-    """
-    storage = configuration.storage
-    if configuration.notifications.outbox.path:
-        return os.path.abspath(configuration.notifications.outbox.path)
-    if storage.driver == "inmemory":
-        return ""
-    if storage.driver == "filesystem":
-        # Beside the tree, where distribution doesn't look.
-        root = str(storage.parameters.get("rootdirectory") or "/var/lib/registry")
-        return f"{os.path.abspath(root)}/.txregistry/outbox"
-    state = environ.get("STATE_DIRECTORY", "").split(":")[0]
-    return f"{state or STATE_DIRECTORY}/outbox"
 
 
 def _manner(settings: EndpointSettings) -> Manner:
