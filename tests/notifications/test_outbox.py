@@ -200,6 +200,86 @@ class OutboxTests:
         assert kept == [str(number) for number in range(20 - len(kept), 20)]
         assert kit.metrics.counted(LOST) == 21 - len(kept)
 
+    def test_nobody_waits_for_a_store_that_fails(self, kit: Kit) -> None:
+        """
+        Who came while a write was failing waits no longer than who began it.
+        """
+        kit.store.refuses = True
+        waiting = [kit.outbox.write([event(str(number))]) for number in range(3)]
+        kit.threads.end()
+        assert all(each.called for each in waiting)
+
+    @pytest.mark.parametrize("alone", [True, False])
+    def test_too_large(self, kit: Kit, alone: bool) -> None:
+        """
+        An event that the store will never take is a dead letter, and in nobody's way.
+        """
+        large = event("large" + "e" * kit.store.most)
+        first = kit.outbox.write([event("0")])
+        events = [large] if alone else [event("1"), large, event("2")]
+        second = kit.outbox.write(events)
+        third = kit.outbox.write([event("3")])
+        while kit.threads.calls:
+            kit.threads.end()
+        assert first.called
+        assert second.called
+        assert third.called
+        kept = [each for ids, _ in kit.store.writes for each in ids]
+        assert kept == (["0", "3"] if alone else ["0", "1", "2", "3"])
+        assert kit.store.buried == [large.id]
+        ((names, size),) = kit.given_up
+        assert names == ["a"]
+        assert size > kit.store.most
+        assert not kit.metrics.counted(LOST)
+
+    def test_too_large_and_no_dead_letter(self, kit: Kit, logged_failures: list[Failure]) -> None:
+        """
+        If there can't even be a dead letter the event is lost, which is counted, and the others go
+        on.
+        """
+        kit.store.refuses = True
+        waiting = kit.outbox.write([event("e" * kit.store.most)])
+        kit.threads.end()
+        kit.store.refuses = False
+        assert waiting.called
+        assert kit.metrics.counted(LOST) == 1
+        assert logged_failures.pop().check(Unusable)
+        kit.outbox.write([event("1")])
+        kit.threads.end()
+        assert kit.store.writes == [(["1"], True)]
+
+    def test_no_more_at_once_than_fits(self, kit: Kit) -> None:
+        """
+        What is more than the store takes at once is written one after the other, in its order, and
+        a push is told when its last event is there.
+        """
+        kit.outbox.write([event("first")])
+        events = [event(f"{number} {'e' * 100_000}") for number in range(12)]
+        waiting = kit.outbox.write(events)
+        kit.threads.end()
+        written = 1
+        while kit.threads.calls:
+            assert not waiting.called
+            kit.threads.end()
+            written += 1
+        assert waiting.called
+        assert written > 2
+        kept = [each.split()[0] for ids, _ in kit.store.writes for each in ids]
+        assert kept == ["first", *map(str, range(12))]
+
+    def test_close_writes_all(self, kit: Kit) -> None:
+        """
+        At the end all is written, however many writes that takes.
+        """
+        for number in range(30):
+            kit.outbox.write([event(f"{number} {'e' * 100_000}")])
+        closing = kit.outbox.close()
+        while kit.threads.calls:
+            kit.threads.end()
+        assert closing.called
+        assert sum(len(ids) for ids, _ in kit.store.writes) == 30
+        assert not kit.metrics.counted(LOST)
+
     def test_close(self, kit: Kit) -> None:
         """
         At the end all that waits is written, and nothing is taken any more.
@@ -221,10 +301,10 @@ class OutboxTests:
         The end comes all the same, and what is lost is counted.
         """
         kit.store.refuses = True
-        kit.outbox.write([event("0")])
+        kit.outbox.write([event("0"), event("1")])
         closing = kit.outbox.close()
         while kit.threads.calls:
             kit.threads.end()
         assert closing.called
-        assert kit.metrics.counted(LOST) == 1
+        assert kit.metrics.counted(LOST) == 2
         assert not kit.clock.getDelayedCalls()

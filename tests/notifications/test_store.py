@@ -5,15 +5,20 @@ The store of an outbox: order, cursors, room, and files that are not what they w
 from __future__ import annotations
 
 import os
+import resource
+import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
-from txregistry.notifications.database import LOG_BYTES, MOST_ASIDE, Unusable
+from txregistry.notifications.database import LOG_BYTES, MOST_ASIDE, Sealed, Unusable
 from txregistry.notifications.deadletters import DeadLetter, DeadLetters
 from txregistry.notifications.directory import (
     InUse,
@@ -22,6 +27,7 @@ from txregistry.notifications.directory import (
     is_locked,
     locked,
     open_lock,
+    sync_directory,
 )
 from txregistry.notifications.store import Cursor, Entry, Excess, Store
 
@@ -34,6 +40,21 @@ def directory(request: pytest.FixtureRequest, tmp_path: Path) -> OutboxDirectory
     Where the store is.
     """
     return OutboxDirectory(str(tmp_path / "outbox")) if request.param == "disk" else None
+
+
+@pytest.fixture
+def logged() -> Iterator[list[str]]:
+    """
+    What is logged.
+    """
+    found: list[str] = []
+
+    def note(event: LogEvent) -> None:
+        found.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(note)
+    yield found
+    globalLogPublisher.removeObserver(note)
 
 
 @pytest.fixture
@@ -142,6 +163,47 @@ class StoreTests:
         assert store.repeat("a", since=1.0, until=9.0, now=50.0) == 2
         assert payloads(store, "a", 3) == [b"3", b"1", b"2"]
         assert payloads(store, "b", 4) == [None, None]
+
+    def test_many_or_none(self, store: Store) -> None:
+        """
+        Of more events than a statement takes all are kept or none.
+        """
+        many = entries(*[bytes(7000)] * 400)
+        with pytest.raises(Unusable, match="full"):
+            store.append(many, durable=False)
+        assert store.newest() == 0
+        store.append(entries(*[b"x"] * 400), durable=True)
+        assert store.totals()[0] == 400
+
+    def test_move(self, store: Store, tmp_path: Path) -> None:
+        """
+        What some endpoint has not had is moved into another outbox, for those that have not had
+        it; who writes here then is told, and nothing is here any more.
+        """
+        store.append(entries(b"both", b"b"), durable=True)
+        store.append(entries(b"a alone", endpoint="a"), durable=True)
+        store.append(entries(b"none", endpoint="x"), durable=True)
+        store.append(entries(b"all"), durable=True)
+        store.save({"a": Cursor(2), "b": Cursor(1)}, store.identity)
+        other = Store(OutboxDirectory(str(tmp_path / "other")), ["a", "b"], MIB)
+        other.append(entries(b"before"), durable=True)
+        assert store.move(other) == 3
+        assert payloads(other, "a") == [b"before", None, b"a alone", b"all"]
+        assert payloads(other, "b") == [b"before", b"b", None, b"all"]
+        with pytest.raises(Sealed):
+            store.append(entries(b"more"), durable=True)
+        assert store.move(other) == 0
+        other.close()
+
+    def test_move_that_fails(self, store: Store) -> None:
+        """
+        If the other can't take it all stays here, and it goes on.
+        """
+        store.append(entries(b"0"), durable=True)
+        with pytest.raises(Unusable):
+            store.move(Store(OutboxDirectory("/proc/no/such/place"), ["a", "b"], MIB))
+        store.append(entries(b"1"), durable=True)
+        assert payloads(store, "a") == [b"0", b"1"]
 
     def test_limit(self, store: Store) -> None:
         """
@@ -256,6 +318,45 @@ class FileTests:
         assert [name for name in os.listdir(directory.path) if "damaged" in name]
         other.close()
 
+    def test_vanished(self, directory: OutboxDirectory, logged: list[str], store: Store) -> None:
+        """
+        A directory that somebody removes is made anew; one of those who had it open says so.
+        """
+        lost: list[str] = []
+        stores = [Store(directory, ["a", "b"], MIB, lost.append) for _ in range(2)]
+        for each in stores:
+            each.append(entries(b"old"), durable=True)
+        shutil.rmtree(directory.path)
+        for each in stores:
+            each._database._looked = 0.0
+            each.append(entries(b"new"), durable=True)
+        assert payloads(stores[0], "a") == [b"new", b"new"]
+        assert lost == ["vanished"]
+        assert len([text for text in logged if "not there any more" in text]) == 1
+        for each in (*stores, store):
+            each.close()
+
+    def test_damaged_is_not_vanished(
+        self, directory: OutboxDirectory, logged: list[str], store: Store
+    ) -> None:
+        """
+        What one of them has put aside the other doesn't miss.
+        """
+        lost: list[str] = []
+        other = Store(directory, ["a", "b"], MIB, lost.append)
+        other.append(entries(b"old"), durable=True)
+        store.close()
+        mending = Store(directory, ["a", "b"], MIB, lost.append)
+        for file in Path(directory.path).glob("events.db*"):
+            file.write_bytes(b"nonsense" * 5000)
+        mending.append(entries(b"new"), durable=True)
+        other._database._looked = 0.0
+        other.append(entries(b"newer"), durable=True)
+        assert lost == ["damaged"]
+        assert not [text for text in logged if "not there any more" in text]
+        other.close()
+        mending.close()
+
     def test_put_aside_by_another(self, directory: OutboxDirectory, store: Store) -> None:
         """
         Who has the old file open goes over to the new one.
@@ -324,6 +425,21 @@ class OwnershipTests:
         other.take()
         other.release()
 
+    def test_renewed(self, tmp_path: Path) -> None:
+        """
+        Whose directory was removed has it again in the new one.
+        """
+        directory = OutboxDirectory(str(tmp_path / "outbox"))
+        directory.make()
+        first, other = Ownership(directory, "run"), Ownership(directory, "other")
+        first.take()
+        shutil.rmtree(directory.path)
+        directory.make()
+        first.renew()
+        with pytest.raises(InUse):
+            other.take()
+        first.release()
+
     def test_is_locked(self, tmp_path: Path) -> None:
         """
         Whether somebody holds a lock can be asked without leaving one.
@@ -378,6 +494,51 @@ class DeadLettersTests:
         assert letters.take(lambda each: each.endpoint == "a", taken.extend) == 1
         assert taken[0].entry(9.0) == Entry(b'{"x":"\\u00e4"}', 9.0, "a")
         assert [each.endpoint for each in letters] == ["b"]
+
+    def test_names_are_synced(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        The directory is synced when the file is new, and when it is another's name: its bytes alone
+        would not survive a power cut.
+        """
+        synced: list[list[str]] = []
+
+        def sync(path: str) -> None:
+            synced.append(sorted(name for name in os.listdir(path) if "jsonl" in name))
+            sync_directory(path)
+
+        monkeypatch.setattr("txregistry.notifications.deadletters.sync_directory", sync)
+        letters = DeadLetters(OutboxDirectory(str(tmp_path)))
+        excess = [Excess(1, 1.0, b"{}", ("a",), "maxsize")]
+        letters.add(excess)
+        assert synced == [["dead-letters.jsonl"]]
+        letters.add(excess)
+        assert len(synced) == 1
+        monkeypatch.setattr(letters, "_most", 10)
+        letters.add(excess)
+        assert synced[1:] == [["dead-letters.jsonl.1"]]
+        letters.take(lambda _: True, lambda _: None)
+        assert synced[2:] == [["dead-letters.jsonl", "dead-letters.jsonl.1"]]
+        assert os.listdir(tmp_path).count("dead-letters.jsonl.1") == 0
+
+    def test_all_or_nothing(self, tmp_path: Path) -> None:
+        """
+        What can't be written to its end is not there: no half lines, and no line twice.
+        """
+        letters = DeadLetters(OutboxDirectory(str(tmp_path)))
+        letters.add([Excess(1, 1.0, b'"first"', ("a",), "maxsize")])
+        before = (tmp_path / "dead-letters.jsonl").read_bytes()
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        former = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+        try:
+            with pytest.raises(OSError, match="large"):
+                letters.add([Excess(2, 1.0, b'"more"', ("a",), "maxsize")] * 1000)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, former)
+        assert (tmp_path / "dead-letters.jsonl").read_bytes() == before
+        letters.add([Excess(3, 1.0, b'"last"', ("a",), "maxsize")])
+        assert [each.event for each in letters] == ["first", "last"]
 
     def test_bounded(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """
