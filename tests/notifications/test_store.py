@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from twisted.logger import LogEvent, formatEvent, globalLogPublisher
+from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
+from zope.interface import provider
 
 from txregistry.notifications.database import LOG_BYTES, MOST_ASIDE, Sealed, Unusable
 from txregistry.notifications.deadletters import DeadLetter, DeadLetters
@@ -49,6 +50,7 @@ def logged() -> Iterator[list[str]]:
     """
     found: list[str] = []
 
+    @provider(ILogObserver)
     def note(event: LogEvent) -> None:
         found.append(formatEvent(event))
 
