@@ -942,20 +942,22 @@ class IAttempts(Interface):
 
     def admit(user: str, address: str, proxy: str = "") -> Deferred[None]:
         """
-        Wait for the turn of an attempt, for a short time at most.  It counts as failed until it is
-        told that it didn't.
+        Wait for the turn of an attempt, which then is being checked until it is told how it ended,
+        once, by one of the others.  It may have to wait for others that are being checked; to
+        cancel the wait gives it up, and nothing is to be told of it.
 
-        :raises TooManyRequests: if there were too many failures of late.
+        :raises TooManyRequests: if there were too many failures of late, or too many are waiting.
         """
 
     def failed(user: str, address: str, proxy: str = "") -> None:
-        """Note that an attempt failed."""
+        """Note that an attempt failed: only this counts."""
 
     def succeeded(user: str, address: str, proxy: str = "") -> None:
         """Note that an attempt succeeded: the password was right."""
 
     def withdrawn(user: str, address: str, proxy: str = "") -> None:
-        """Note that an attempt wasn't one: nothing was tried, or nothing new."""
+        """Note that an attempt wasn't one: nothing was tried, or nothing new, or it is not known how
+        it ended."""
 
 
 class IPolicy(Interface):

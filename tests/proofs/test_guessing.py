@@ -5,9 +5,11 @@ weren't there.
 
 from __future__ import annotations
 
+import socket
 import statistics
 import threading
 import time
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +24,8 @@ from tests.conftest import MakeDaemon
 from tests.daemon import Daemon
 from tests.proofs.content import MIB, mebibytes
 from tests.proofs.memory import resident
-from txregistry.auth.attempts import FREE_BEHIND_PROXY, MEMORY_OF_PROXIES
+from txregistry.auth.attempts import FREE, FREE_BEHIND_PROXY, MEMORY_OF_PROXIES
+from txregistry.auth.failures import MEMORY
 
 Scale = Callable[[int, int], int]
 Figure = Callable[[str, object], None]
@@ -192,3 +195,66 @@ def test_made_up_addresses(
     others = (f"198.18.0.{number}" for number in range(256))
     assert 429 in (_told(daemon, f"joe:{other}", other, proxy) for other in others)
     assert _told(daemon, "joe:secret", "203.0.113.99", proxy) == 429
+
+
+def test_office(tmp_path: Path, make_daemon: MakeDaemon, figure: Figure) -> None:
+    """
+    All users behind one address log in at the same moment, with right passwords: all are let in.
+    As many who guess there get as few answers as one; who comes from elsewhere then is served
+    without delay.
+    """
+    path = tmp_path / "htpasswd"
+    users = [f"user{number}" for number in range(30)]
+    path.write_bytes(b"".join(line(user, f"of-{user}", 10) for user in [*users, "joe"]))
+    daemon = make_daemon(configuration={**auth(path), "log": {"level": "error"}, "workers": 2})
+    began = time.monotonic()
+    with ThreadPoolExecutor(len(users)) as pool:
+        asked = pool.map(lambda user: ask(daemon, f"{user}:of-{user}", source="127.0.0.9"), users)
+        statuses = Counter(answer.status for answer in asked)
+    figure("30 users at once (s)", f"{time.monotonic() - began:.1f}")
+    assert statuses == {200: len(users)}
+    count = 200
+    began = time.monotonic()
+    with ThreadPoolExecutor(count) as pool:
+        guesses = (f"{users[number % len(users)]}:{number}" for number in range(count))
+        answers = list(pool.map(lambda guess: ask(daemon, guess, source="127.0.0.8"), guesses))
+    elapsed = time.monotonic() - began
+    statuses = Counter(answer.status for answer in answers)
+    figure("200 guesses at once", f"{dict(statuses)} in {elapsed:.1f} s")
+    # What is forgotten meanwhile may be tried again.  Two processes may lose what one of them
+    # counts at the same moment.
+    allowed = FREE + 3 + elapsed / MEMORY
+    assert FREE <= statuses[401] <= allowed + 2
+    assert statuses[429] == count - statuses[401]
+    waits = [int(answer.fields["Retry-After"]) for answer in answers if answer.status == 429]
+    assert min(waits) > PATIENCE
+    assert ask(daemon, "joe:of-joe", source="127.0.0.8").status == 429
+    elsewhere = _time(daemon, "joe:of-joe", "127.0.0.7")
+    figure("from elsewhere then (s)", f"{elsewhere:.2f}")
+    assert elsewhere < PATIENCE
+
+
+def test_gone_away(tmp_path: Path, make_daemon: MakeDaemon) -> None:
+    """
+    Who guesses and doesn't wait for the answer keeps no place: who comes after him from the same
+    address has only the failures to wait for.
+    """
+    path = tmp_path / "htpasswd"
+    path.write_bytes(line("joe", "secret", COST))
+    daemon = make_daemon(configuration={**auth(path), "log": {"level": "error"}, "workers": 1})
+    for number in range(FREE):
+        assert ask(daemon, f"joe:{number}").status == 401
+    for round_ in range(3):
+        waiting = [_send(daemon, f"joe:{round_} {number}") for number in range(150)]
+        for each in waiting:
+            each.close()
+    assert _time(daemon, "joe:secret", "127.0.0.1") < 2 * PATIENCE
+
+
+def _send(daemon: Daemon, credentials: str) -> socket.socket:
+    """:return: a connection on which something was asked."""
+    connection = socket.create_connection(("127.0.0.1", daemon.port), timeout=60)
+    said = b64encode(credentials.encode()).decode()
+    request = f"GET /v2/ HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {said}\r\n\r\n"
+    connection.sendall(request.encode())
+    return connection

@@ -149,6 +149,13 @@ class RequestTests:
         assert [clients.ask(address=f"2001:db8::{n}") for n in range(1, 4)] == [0, 0, 2]
         assert clients.ask(address="2001:db8:0:1::1") == 0
 
+    def test_translated(self) -> None:
+        """
+        Who comes by a translator is the client of IPv4 that he is.
+        """
+        clients = Clients(TWO)
+        assert [clients.ask(address=f"64:ff9b::203.0.113.{n}") for n in range(5)] == [0] * 5
+
     def test_no_address(self) -> None:
         """
         Who comes by a unix socket has no address, and isn't counted by it.

@@ -25,6 +25,7 @@ def build_attempts(reactor: Any, context: WorkerContext | None) -> Attempts:
     memory = Memory(
         Failures(_places(SHAPE, context, "failures"), seconds),
         Failures(_places(SHAPE_OF_PROXIES, context, "proxies"), seconds, MEMORY_OF_PROXIES),
+        Failures(_places(SHAPE, context, "pending"), seconds),
         Regulars(_places(SHAPE_OF_REGULARS, context, "regulars"), seconds),
     )
     return Attempts(reactor, memory, seconds)

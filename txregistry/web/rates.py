@@ -10,19 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Final
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from attrs import frozen
 
 from txregistry.interfaces import Exchange
+from txregistry.model.clients import counted_as
 from txregistry.web.meters import Meters
 
 Network = IPv4Network | IPv6Network
-
-SITE: Final = 64
-"""The length of the prefix by which addresses of IPv6 are counted: one client has all of such a
-network (RFC 6177 §2)."""
 
 
 @frozen(kw_only=True)
@@ -131,6 +127,4 @@ class Rates:
             return ""
         if any(parsed in network for network in self._exempt_networks):
             return ""
-        if isinstance(parsed, IPv6Address):
-            return str(ip_network((parsed, SITE), strict=False))
-        return address
+        return counted_as(address)

@@ -54,12 +54,15 @@ def write(path: Path, data: bytes, age: float = 60.0) -> None:
 class CountedThreads(InlineThreads):
     """
     Threads that count passwords that are checked, and wait with them if they are to.
+
+    :ivar broken: what they come to that are kept waiting, if it is there.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.checked: list[bytes] = []
         self.held: list[Callable[[], object]] | None = None
+        self.broken: Exception | None = None
 
     def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
         if function is is_right:
@@ -68,8 +71,14 @@ class CountedThreads(InlineThreads):
             return super().run(function, *args, **kwargs)
         outcome: Deferred[T] = Deferred()
         done = super().run(function, *args, **kwargs)
-        self.held.append(partial(done.chainDeferred, outcome))
+        self.held.append(partial(self._end, done, outcome))
         return outcome
+
+    def _end(self, done: Deferred[T], outcome: Deferred[T]) -> None:
+        if self.broken is not None:
+            outcome.errback(self.broken)
+        else:
+            done.chainDeferred(outcome)
 
     def release(self) -> None:
         """Let all go on that were kept waiting, and those that come by that."""
@@ -82,18 +91,23 @@ class WrittenAttempts:
     """
     Admits everybody, and writes down what it is told.
 
-    :param refuse: raised instead, if it is there.
+    :ivar refuse: raised instead, if it is there.
+    :ivar row: those who wait, if they are to.
     """
 
     def __init__(self) -> None:
         self.told: list[str] = []
         self.refuse: Exception | None = None
+        self.row: list[Deferred[None]] | None = None
 
     def admit(self, user: str, address: str, proxy: str = "") -> Deferred[None]:
         if self.refuse is not None:
             raise self.refuse
         self._tell("admit", user, address, proxy)
-        return succeed(None)
+        if self.row is None:
+            return succeed(None)
+        self.row.append(Deferred(self.row.remove))
+        return self.row[-1]
 
     def failed(self, user: str, address: str, proxy: str = "") -> None:
         self._tell("failed", user, address, proxy)
@@ -113,6 +127,7 @@ def memory(seconds: Callable[[], float]) -> Memory:
     return Memory(
         Failures(private_places(SHAPE), seconds),
         Failures(private_places(SHAPE_OF_PROXIES), seconds, MEMORY_OF_PROXIES),
+        Failures(private_places(SHAPE), seconds),
         Regulars(private_places(SHAPE_OF_REGULARS), seconds),
     )
 

@@ -247,3 +247,92 @@ class CrowdTests:
         kit.threads.release()
         assert await outcomes[2]
         assert (before, settled.called) == (False, True)
+
+
+class EndTests:
+    """
+    Of each attempt that began it is told how it ended.
+    """
+
+    async def test_gone_while_waiting(self, kit: Kit) -> None:
+        """
+        Who goes away before his turn leaves the row, and nothing is checked; who asks for the same
+        beside him goes on.
+        """
+        passwords, kit.attempts.row = kit.passwords(), []
+        first, second = (started(is_right_now(passwords, JOE)) for _ in range(2))
+        (waiting,) = kit.attempts.row
+        for each in (first, second):
+            assert kit.attempts.row == [waiting]
+            each.cancel()
+            with pytest.raises(CancelledError):
+                await each
+        assert kit.attempts.row == []
+        third = started(is_right_now(passwords, JOE))
+        kit.attempts.row[0].callback(None)
+        assert await third
+        assert kit.threads.checked == [b"secret"]
+        assert kit.attempts.told == [f"admit joe {HERE}"] * 2 + [f"succeeded joe {HERE}"]
+
+    @pytest.mark.parametrize(("credentials", "word"), [(JOE, "succeeded"), (WRONG, "failed")])
+    async def test_gone_while_checked(
+        self, kit: Kit, credentials: BasicCredentials, word: str
+    ) -> None:
+        """
+        Who goes away after that has tried: it is told when it has been checked, and not before.
+        """
+        passwords, kit.threads.held = kit.passwords(), []
+        gone = started(is_right_now(passwords, credentials))
+        gone.cancel()
+        with pytest.raises(CancelledError):
+            await gone
+        assert kit.attempts.told == [f"admit joe {HERE}"]
+        settled = passwords.settled()
+        before = settled.called
+        again = started(is_right_now(passwords, credentials))
+        kit.threads.release()
+        assert await again is (credentials is JOE)
+        assert (before, settled.called) == (False, True)
+        assert len(kit.threads.checked) == 1
+        assert kit.attempts.told == [f"admit joe {HERE}"] * 2 + [f"{word} joe {HERE}"] * 2
+
+    async def test_broken_meanwhile(self, kit: Kit) -> None:
+        """
+        If the file can't be read when one's turn comes it is no attempt.
+        """
+        passwords, kit.attempts.row = kit.passwords(), []
+        waiting = started(is_right_now(passwords, JOE))
+        write(kit.path, b"nonsense")
+        kit.clock.advance(FRESH)
+        kit.attempts.row[0].callback(None)
+        with pytest.raises(Unavailable):
+            await waiting
+        assert kit.attempts.told == [f"admit joe {HERE}", f"withdrawn joe {HERE}"]
+
+    async def test_changed_meanwhile(self, kit: Kit) -> None:
+        """
+        What counts is what is in the file when one's turn comes.
+        """
+        passwords, kit.attempts.row = kit.passwords(), []
+        waiting = started(is_right_now(passwords, JOE))
+        write(kit.path, line("joe", "new"))
+        kit.clock.advance(FRESH)
+        kit.attempts.row[0].callback(None)
+        assert not await waiting
+        assert kit.attempts.told == [f"admit joe {HERE}", f"failed joe {HERE}"]
+
+    async def test_breaks_down(self, kit: Kit) -> None:
+        """
+        A check that breaks down is no attempt.
+        """
+        passwords, kit.threads.held = kit.passwords(), []
+        waiting = started(is_right_now(passwords, JOE))
+        kit.threads.broken = KeyError("why")
+        kit.threads.release()
+        with pytest.raises(KeyError, match="why"):
+            await waiting
+        assert kit.attempts.told == [f"admit joe {HERE}", f"withdrawn joe {HERE}"]
+        kit.threads.broken = None
+        again = started(is_right_now(passwords, JOE))
+        kit.threads.release()
+        assert await again

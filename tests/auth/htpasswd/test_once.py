@@ -8,6 +8,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
 from txregistry.auth.htpasswd.once import Once
+from txregistry.deferreds import shielded
 
 
 class OnceTests:
@@ -71,18 +72,31 @@ class OnceTests:
         assert await stays == 1
         assert (before, settled.called) == (False, True)
 
-    def test_nobody_left(self) -> None:
+    async def test_nobody_left(self) -> None:
         """
-        If all have given up, what it comes to is nobody's.
+        What nobody waits for any more is cancelled, and who comes after that begins anew, though it
+        may take its time to end.
         """
         once: Once[int] = Once()
-        running: Deferred[int] = Deferred()
+        running: list[Deferred[int]] = []
+        told: list[str] = []
 
         async def wait() -> int:
-            return await running
+            running.append(Deferred(lambda _: told.append("cancelled")))
+            return await shielded(running[-1]) if told else await running[-1]
 
-        gone = once.run("a", wait)
-        gone.addErrback(lambda failure: failure.trap(CancelledError))
-        gone.cancel()
-        running.errback(KeyError("nobody wants to know"))
-        assert once.settled().called
+        for _ in range(2):
+            gone = [once.run("a", wait) for _ in range(2)]
+            for each in gone:
+                each.cancel()
+                with pytest.raises(CancelledError):
+                    await each
+            assert told == ["cancelled"]
+        stays = once.run("a", wait)
+        settled = once.settled()
+        assert len(running) == 3
+        running[1].errback(KeyError("nobody wants to know"))
+        before = settled.called
+        running[2].callback(1)
+        assert await stays == 1
+        assert (before, settled.called) == (False, True)

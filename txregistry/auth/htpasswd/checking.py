@@ -17,8 +17,8 @@ from txregistry.auth.htpasswd.once import Once
 from txregistry.auth.htpasswd.outcomes import Outcomes
 from txregistry.auth.htpasswd.turns import Turns
 from txregistry.auth.htpasswd.watching import WatchedFile
-from txregistry.deferreds import Threads, deferred
-from txregistry.errors import TooManyRequests, Unavailable
+from txregistry.deferreds import Threads, deferred, shielded, started
+from txregistry.errors import Unavailable
 from txregistry.interfaces import IAttempts
 
 Origin: TypeAlias = tuple[str, str]
@@ -49,7 +49,7 @@ class Passwords:
         self._turns = Turns(at_once)
         self._attempts = attempts
         self._outcomes = Outcomes(seconds)
-        self._trying: Once[float] = Once()
+        self._trying: Once[tuple[Entries, float]] = Once()
         self._checking: Once[bool] = Once()
 
     def prepare(self) -> None:
@@ -91,10 +91,9 @@ class Passwords:
         """
         entries = await self._file.look()
         key = self._outcomes.key(credentials, entries.hashes.get(credentials.user))
-        until = await self._trying.run(
-            (key, address, proxy), lambda: self._try(credentials, entries, key, (address, proxy))
+        return await self._trying.run(
+            (key, address, proxy), lambda: self._try(credentials, (address, proxy))
         )
-        return entries, until
 
     @deferred
     async def mark(self, user: str) -> str:
@@ -103,36 +102,35 @@ class Passwords:
         # The salt in it is as good as a key: who doesn't know it can't try passwords on this.
         return "" if hash_ is None else blake2b(hash_, digest_size=16).hexdigest()
 
-    async def _try(
-        self, credentials: BasicCredentials, entries: Entries, key: bytes, origin: Origin
-    ) -> float:
-        user, attempts = credentials.user, self._attempts
+    async def _try(self, credentials: BasicCredentials, origin: Origin) -> tuple[Entries, float]:
         # Before anything is said, be it remembered or not.
-        await attempts.admit(user, *origin)
-        known = self._outcomes.of(key)
-        if known is None:
-            right = await self._checked(credentials, entries, key, origin)
-        else:
-            right = known
-        if right:
-            attempts.succeeded(user, *origin)
-            return self._outcomes.right_until(key)
-        # Who repeats what is known to be wrong guesses nothing.
-        tell = attempts.failed if known is None else attempts.withdrawn
-        tell(user, *origin)
-        return 0.0
+        await self._attempts.admit(credentials.user, *origin)
+        # Who goes away after that has tried all the same.
+        return await shielded(started(self._begun(credentials, origin)))
 
-    async def _checked(
-        self, credentials: BasicCredentials, entries: Entries, key: bytes, origin: Origin
-    ) -> bool:
+    async def _begun(self, credentials: BasicCredentials, origin: Origin) -> tuple[Entries, float]:
+        # If nothing comes of it, it is no failure of his.
+        tell = self._attempts.withdrawn
         try:
-            return await self._checking.run(
-                key, lambda: self._check(credentials, entries, key, origin[0])
-            )
-        except TooManyRequests:
-            # Nothing was checked, since others keep everybody busy: it is no failure of his.
-            self._attempts.withdrawn(credentials.user, *origin)
-            raise
+            # He may have waited, and the file been changed meanwhile.
+            entries = self._file.fresh or await self._file.look()
+            key = self._outcomes.key(credentials, entries.hashes.get(credentials.user))
+            known = self._outcomes.of(key)
+            right = known
+            if known is None:
+                right = await self._checked(credentials, entries, key, origin[0])
+            if right:
+                tell = self._attempts.succeeded
+            elif known is None:  # who repeats what is known to be wrong guesses nothing
+                tell = self._attempts.failed
+            return entries, self._outcomes.right_until(key) if right else 0.0
+        finally:
+            tell(credentials.user, *origin)
+
+    def _checked(
+        self, credentials: BasicCredentials, entries: Entries, key: bytes, address: str
+    ) -> Deferred[bool]:
+        return self._checking.run(key, lambda: self._check(credentials, entries, key, address))
 
     async def _check(
         self, credentials: BasicCredentials, entries: Entries, key: bytes, address: str

@@ -19,7 +19,7 @@ from txregistry.auth.challenges import quoted
 from txregistry.auth.htpasswd.checking import Origin, Passwords
 from txregistry.auth.htpasswd.recognised import Recognised
 from txregistry.deferreds import deferred
-from txregistry.errors import TooManyRequests, Unauthorized
+from txregistry.errors import Unauthorized
 from txregistry.interfaces import Grant, IAccessController, IUserMarks, IUsers
 from txregistry.model.access import Access, Credentials, records
 
@@ -110,12 +110,10 @@ class HtpasswdAccess(Service):
             grant = self._known(said, place)
             if grant is not None:
                 return grant
-        try:
-            entries, until = await self._passwords.check(basic, *origin)
-        except TooManyRequests:
-            self._recognised.refused(basic.user, place)
-            raise
+        self._recognised.trying(basic.user, place)
+        entries, until = await self._passwords.check(basic, *origin)
         if not until:
+            self._recognised.answered(basic.user, place)
             return None
         grant = Grant(basic.user, RULE)
         self._recognised.remember(said, place, entries, until, grant)

@@ -7,8 +7,9 @@ apart again, nor to ask whether somebody there has failed too often.
 
 Elsewhere they have to be checked again, though what that comes to may be remembered.  Otherwise
 whoever may not try any more could: what is answered at once would be the right password.  For the
-same reason those at one address are not recognised any more when too many tries have been refused
-there.  What is kept is a keyed hash, as of outcomes.
+same reason those at one address are not recognised any more when too many tries there have come to
+nothing: were refused, or given up, or have no answer yet.  What is kept is a keyed hash, as of
+outcomes.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from txregistry.recent import Recent
 MOST: Final = 10_000
 """How many are recognised."""
 
-REFUSALS: Final = 50
-"""So many tries with a name may be refused at an address before its owner is asked again, too."""
+UNANSWERED: Final = 50
+"""So many tries with a name may come to nothing at an address before its owner has to wait, too."""
 
 
 @define
@@ -36,10 +37,10 @@ class _UserThere:
     """
     A user at a place.
 
-    :param refused: how many tries were refused since he was right.
+    :param unanswered: how many tries have come to nothing since he was right.
     """
 
-    refused: int = 0
+    unanswered: int = 0
 
 
 @frozen
@@ -85,7 +86,7 @@ class Recognised:
             known is None
             or known.entries is not entries
             or known.until <= self._seconds()
-            or known.user_there.refused >= REFUSALS
+            or known.user_there.unanswered >= UNANSWERED
         ):
             return None
         return known.grant
@@ -93,15 +94,24 @@ class Recognised:
     def remember(self, said: str, place: str, entries: Entries, until: float, grant: Grant) -> None:
         """Recognise this for a while, as long as the file stays the same."""
         user_there = self._places.get((grant.actor, place)) or _UserThere()
-        user_there.refused = 0
+        user_there.unanswered = 0
         self._places.put((grant.actor, place), user_there)
         self._known.put(self._key(said, place), _Known(entries, until, grant, user_there))
 
-    def refused(self, user: str, place: str) -> None:
-        """Note that somebody might not even try."""
+    def trying(self, user: str, place: str) -> None:
+        """
+        Note a try, before anything is known of it: who gives up where he isn't answered at once
+        would learn by that what is answered at once.
+        """
         user_there = self._places.get((user, place))
         if user_there is not None:
-            user_there.refused += 1
+            user_there.unanswered += 1
+
+    def answered(self, user: str, place: str) -> None:
+        """Note that one was found to be wrong."""
+        user_there = self._places.get((user, place))
+        if user_there is not None and user_there.unanswered:
+            user_there.unanswered -= 1
 
     def _key(self, said: str, place: str) -> bytes:
         keyed = self._keyed.copy()
