@@ -132,11 +132,48 @@ class ClientTests:
 
     def test_real_ip(self) -> None:
         """
-        X-Real-IP counts where there is no X-Forwarded-For.
+        X-Real-IP counts where no other field names the client.
         """
         assert outside(("X-Real-IP", CLIENT)).address == CLIENT
-        both = [("X-Real-IP", "1.2.3.4"), ("X-Forwarded-For", CLIENT)]
-        assert outside(*both).address == CLIENT
+        assert outside(("X-Real-IP", CLIENT), ("X-Forwarded-Proto", "https")).address == CLIENT
+
+    @pytest.mark.parametrize(
+        ("hops", "real"),
+        [
+            # As nginx is mostly told to write both: the last hop is the client.
+            (CLIENT, CLIENT),
+            (f"1.2.3.4, {CLIENT}", CLIENT),
+            (f"1.2.3.4, {CLIENT}", f"::ffff:{CLIENT}"),
+            # The second of two proxies writes both, or what it was told by the first.
+            (f"1.2.3.4, {CLIENT}, 10.2.2.2", "10.2.2.2"),
+            (f"1.2.3.4, {CLIENT}, 10.2.2.2", CLIENT),
+            # Nobody can say who it is, as behind a socket of the proxy's machine.
+            (f"{CLIENT}, unix:", "unix:"),
+            (CLIENT, "unknown"),
+        ],
+    )
+    @pytest.mark.parametrize("field", ["X-Forwarded-For", "Forwarded"])
+    def test_real_ip_agrees(self, field: str, hops: str, real: str) -> None:
+        """
+        Beside another field it says nothing new.
+        """
+        value = hops
+        if field == "Forwarded":
+            value = ", ".join(f'for="{hop.strip()}"' for hop in hops.split(","))
+        expected = outside((field, value)).address
+        assert outside((field, value), ("X-Real-IP", real)).address == expected
+
+    @pytest.mark.parametrize("lie", ["1.2.3.4", "10.9.9.9", f"{CLIENT}, 1.2.3.4", "unknown", ","])
+    def test_real_ip_contradicts(self, lie: str) -> None:
+        """
+        A proxy that writes X-Real-IP alone lets nobody choose his address by another field, nor
+        does one that writes another alone by this one.
+        """
+        for field, value in (("X-Forwarded-For", lie), ("Forwarded", f'for="{lie}"')):
+            with pytest.raises(BadRequest, match="X-Real-IP says"):
+                outside((field, value), ("X-Real-IP", CLIENT))
+        with pytest.raises(BadRequest, match="X-Real-IP says"):
+            outside(("X-Forwarded-For", CLIENT), ("X-Real-IP", "1.2.3.4"))
 
     def test_forwarded(self) -> None:
         """
@@ -173,7 +210,7 @@ class ClientTests:
         """
         A proxy that writes one field and hands on the other lets nobody choose his address.
         """
-        with pytest.raises(BadRequest, match="drop the one"):
+        with pytest.raises(BadRequest, match="must drop"):
             outside(("Forwarded", value), (field, CLIENT))
         assert outside(("Forwarded", ""), (field, CLIENT)).address == CLIENT
 

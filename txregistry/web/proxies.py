@@ -86,12 +86,18 @@ class TrustedProxies:
         """
         if not self._trusts(peer) or not any(map(request.header, _FIELDS)):
             return _as_it_came(peer)
-        hops = self._hops(request)
+        outside = self._told(request, peer)
+        self._check_real_ip(request, peer, outside.address)
+        return outside
+
+    def _told(self, request: _Headers, peer: str) -> Outside:
+        """:raises BadRequest: as above."""
+        hops = _hops(request, b"x-forwarded-for")
         forwarded = _joined(request)
         if forwarded:
             return self._forwarded(peer, forwarded, hops)
         return Outside(
-            self._client(peer, hops),
+            self._client(peer, hops or _hops(request, b"x-real-ip")),
             _scheme(_first(request, b"x-forwarded-proto")),
             _host(_first(request, b"x-forwarded-host")),
             by_proxy=True,
@@ -100,7 +106,7 @@ class TrustedProxies:
     def _forwarded(self, peer: str, text: str, hops: Sequence[str]) -> Outside:
         """
         :param text: what ``Forwarded`` says.
-        :param hops: what the other fields say.
+        :param hops: what ``X-Forwarded-For`` says.
         """
         elements = parse_forwarded(text)
         client = self._client(peer, [element.get("for", "") for element in elements])
@@ -115,9 +121,18 @@ class TrustedProxies:
         scheme, host = _scheme(first.get("proto", "")), _host(first.get("host", ""))
         return Outside(client, scheme, host, by_proxy=True)
 
-    def _hops(self, request: _Headers) -> list[str]:
-        lines = _texts(request, b"x-forwarded-for") or _texts(request, b"x-real-ip")
-        return [text for line in lines for text in line.split(",")]
+    def _check_real_ip(self, request: _Headers, peer: str, client: str) -> None:
+        """
+        :param client: whom the other fields name.
+        :raises BadRequest: if ``X-Real-IP`` names another one.
+        """
+        real = self._client(peer, _hops(request, b"x-real-ip"))
+        # Of two proxies the second one may write there who the first one is.
+        if real != client and not self._trusts(real):
+            raise BadRequest(
+                "X-Real-IP says something else than X-Forwarded-For or Forwarded: a proxy must drop"
+                " those that it doesn't write"
+            )
 
     def _client(self, peer: str, hops: Sequence[str]) -> str:
         """
@@ -175,6 +190,10 @@ def parse_forwarded(text: str) -> list[dict[str, str]]:
             return []
         position += 1
     return elements if all(elements) else []
+
+
+def _hops(request: _Headers, name: bytes) -> list[str]:
+    return [text for line in _texts(request, name) for text in line.split(",")]
 
 
 def _joined(request: _Headers) -> str:
