@@ -11,13 +11,13 @@ from getpass import getpass
 
 from txregistry.auth.htpasswd.editing import (
     Editor,
-    locked,
     may_be_user,
     read_passwords,
     replace_passwords,
 )
 from txregistry.auth.htpasswd.entries import Malformed
 from txregistry.auth.htpasswd.hashes import LONGEST, cost_of, new_hash
+from txregistry.auth.locking import locked
 
 
 class Refused(Exception):

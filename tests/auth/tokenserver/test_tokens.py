@@ -8,6 +8,7 @@ import json
 import os
 import stat
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from time import process_time
 from typing import Any, Final
@@ -675,6 +676,31 @@ class KeyTests:
         for _ in range(MOST_KEYS + 2):
             names = rotate_key_file(str(served.path))
         assert len(names) == MOST_KEYS
+
+    @pytest.mark.parametrize("way", ["keys.pem", "link.pem"])
+    def test_rotated_by_several(self, tmp_path: Path, way: str) -> None:
+        """
+        If several rotate at once no key is lost, also where some get there by a link.
+        """
+        path, link = tmp_path / "keys.pem", tmp_path / "other" / "link.pem"
+        link.parent.mkdir()
+        link.symlink_to(path)
+        ways = [path, link if way == "link.pem" else path] * ((MOST_KEYS - 2) // 2)
+        assert make_key_file(str(path))
+        barrier, told = threading.Barrier(len(ways)), list[Sequence[str]]()
+
+        def rotate(path: Path) -> None:
+            barrier.wait()
+            told.append(rotate_key_file(str(path)))
+
+        threads = [threading.Thread(target=rotate, args=(each,)) for each in ways]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        kept = {key.name for key in parse_signing_keys(path.read_bytes()).keys}
+        assert len(kept) == len(ways) + 1
+        assert {names[0] for names in told} < kept
 
     @pytest.mark.parametrize(
         ("key", "algorithm"),

@@ -4,11 +4,9 @@ A file of passwords is changed: by ``txregistry passwd``, while a registry may b
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from txregistry.auth.basic import is_name
 from txregistry.auth.htpasswd.entries import LARGEST, parse_line
@@ -87,21 +85,6 @@ def read_passwords(path: str) -> bytes:
     if len(data) > LARGEST:
         raise OSError(f"it has more than {LARGEST} bytes")
     return data
-
-
-@contextmanager
-def locked(path: str) -> Iterator[None]:
-    """
-    Keep others who do the same from changing a file.
-
-    :raises OSError: if its directory isn't there.
-    """
-    directory = os.open(os.path.dirname(os.path.realpath(path)), os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(directory)
 
 
 def replace_passwords(path: str, data: bytes) -> None:

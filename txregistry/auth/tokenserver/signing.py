@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from txregistry.auth.locking import locked
 from txregistry.auth.token.keys import PublicKey, jwk_of, names_of, thumbprint, trusted_key
 from txregistry.auth.token.trust import Trust
 
@@ -143,19 +144,21 @@ def make_key_file(path: str) -> bool:
 def rotate_key_file(path: str) -> Sequence[str]:
     """
     Put a new key before those of a file.  The old ones still verify what they have signed; the
-    oldest are dropped when there are :data:`MOST_KEYS`.  Its mode and its owner stay: who does this
-    may be another user than the registry.
+    oldest are dropped when there are :data:`MOST_KEYS`.  Several may do so at once.  Its mode and
+    its owner stay: who does this may be another user than the registry.
 
     :return: the names of all keys that are in it now, the one that signs first.
     :raises OSError: if the file can't be read or written.
     :raises ValueError: if it isn't a file of keys.
     """
-    with open(path, "rb") as file:
-        old = file.read()
-    parse_signing_keys(old)
-    blocks = [make_key().strip(), *(match[0] for match in _BLOCK.finditer(old))][:MOST_KEYS]
-    content = b"\n".join([*blocks, b""])
-    _put(os.path.realpath(path), content, os.replace)
+    # Of two at once one would lose the other's key, by which there may be tokens already.
+    with locked(path):
+        with open(path, "rb") as file:
+            old = file.read()
+        parse_signing_keys(old)
+        blocks = [make_key().strip(), *(match[0] for match in _BLOCK.finditer(old))][:MOST_KEYS]
+        content = b"\n".join([*blocks, b""])
+        _put(os.path.realpath(path), content, os.replace)
     return [key.name for key in parse_signing_keys(content).keys]
 
 
