@@ -19,6 +19,7 @@ import pytest
 from tests.conftest import MakeDaemon
 from tests.daemon import Daemon
 from tests.notifications.listener import Listener, error, take
+from tests.notifications.test_command import events
 from tests.notifications.test_delivery import MANIFEST, outbox_of, push, tags, telling
 from txregistry.model.digest import Digest
 
@@ -173,6 +174,11 @@ class LargeEventTests:
         wait_for(daemon, "is too large for the outbox, and given up")
         letters = (outbox_of(daemon) / "dead-letters.jsonl").read_text().splitlines()
         assert [json.loads(each)["reason"] for each in letters] == ["maxsize"]
+        replayed = events(daemon, "dead-letters", "--replay").stdout
+        assert replayed == (
+            "0 dead letters are tried again; 1 are too large for the outbox, and stay\n"
+        )
+        assert len(events(daemon, "dead-letters").stdout.splitlines()) == 1
 
 
 class CrowdTests:

@@ -20,7 +20,7 @@ from twisted.python.failure import Failure
 from zope.interface import provider
 
 from txregistry.notifications.database import LOG_BYTES, MOST_ASIDE, Sealed, Unusable
-from txregistry.notifications.deadletters import DeadLetter, DeadLetters
+from txregistry.notifications.deadletters import MOST_IN_MEMORY, DeadLetter, DeadLetters
 from txregistry.notifications.directory import (
     InUse,
     OutboxDirectory,
@@ -496,6 +496,38 @@ class DeadLettersTests:
         assert letters.take(lambda each: each.endpoint == "a", taken.extend) == 1
         assert taken[0].entry(9.0) == Entry(b'{"x":"\\u00e4"}', 9.0, "a")
         assert [each.endpoint for each in letters] == ["b"]
+
+    def test_taken_in_part(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """
+        If they can't be used to the end, those that were used are gone, and the others stay.
+        """
+        monkeypatch.setattr("txregistry.notifications.deadletters._AT_ONCE", 2)
+        letters = DeadLetters(OutboxDirectory(str(tmp_path)))
+        for number in range(8):
+            names = ("a",) if number % 2 else ("b",)
+            letters.add([Excess(number, 1.0, b"%d" % number, names, "maxage")])
+        taken: list[object] = []
+
+        def use(some: list[DeadLetter]) -> None:
+            if taken:
+                raise Unusable("no room")
+            taken.extend(each.event for each in some)
+
+        with pytest.raises(Unusable):
+            letters.take(lambda each: each.endpoint == "a", use)
+        assert taken == [1, 3]
+        assert [each.event for each in letters] == [0, 2, 4, 5, 6, 7]
+
+    def test_in_memory(self, tmp_path: Path) -> None:
+        """
+        Where the directory is in memory they take little of it.
+        """
+        letters = DeadLetters(OutboxDirectory(str(tmp_path), in_memory=True))
+        payload = b'"%s"' % (b"x" * 100_000)
+        for number in range(100):
+            letters.add([Excess(number, 1.0, payload, ("a",), "maxsize")])
+        files = list(tmp_path.glob("dead-letters.jsonl*"))
+        assert sum(each.stat().st_size for each in files) < 2.5 * MOST_IN_MEMORY
 
     def test_names_are_synced(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """

@@ -8,7 +8,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import count, islice
 from typing import Any, BinaryIO, Final
 
 from attrs import frozen
@@ -124,18 +124,24 @@ class DeadLetters:
         """
         Use some of them, and then keep the others only.
 
-        :param use: is given some of those that are wanted at a time.
+        :param use: is given some of those that are wanted at a time.  If it fails, these and those
+            after them are kept.
         :return: how many were wanted.
         :raises OSError: if the others can't be kept; then all are.
         """
         with self._lock.held():
             found = (letter for letter in self if wanted(letter))
             number = 0
-            while some := list(islice(found, _AT_ONCE)):
-                use(some)
-                number += len(some)
-            if number:
-                self._keep(letter for letter in self if not wanted(letter))
+            try:
+                while some := list(islice(found, _AT_ONCE)):
+                    use(some)
+                    number += len(some)
+            finally:
+                if number:
+                    place = count()
+                    self._keep(
+                        letter for letter in self if not (wanted(letter) and next(place) < number)
+                    )
             return number
 
     def _keep(self, letters: Iterator[DeadLetter]) -> None:

@@ -168,14 +168,23 @@ def replay_dead_letters(looked: Looked, endpoint: str | None) -> str:
 
     def put(letters: list[DeadLetter]) -> None:
         now = time.time()
-        looked.store.append([letter.entry(now) for letter in letters], durable=True)
+        # One by one: all at once may be too large.
+        for letter in letters:
+            looked.store.append([letter.entry(now)], durable=letter is letters[-1])
 
+    def fits(letter: DeadLetter) -> bool:
+        return len(letter.entry(0.0).payload) <= looked.store.most
+
+    letters = DeadLetters(looked.directory)
     try:
-        number = DeadLetters(looked.directory).take(lambda each: each.endpoint in names, put)
+        number = letters.take(lambda each: each.endpoint in names and fits(each), put)
     except (Unusable, OSError) as error:
         raise Refused(f"{looked.directory.path}: {error}") from error
-    looked.ring()
-    return f"{number} dead letters are tried again"
+    finally:
+        looked.ring()
+    left = sum(1 for each in letters if each.endpoint in names and not fits(each))
+    large = f"; {left} are too large for the outbox, and stay" if left else ""
+    return f"{number} dead letters are tried again{large}"
 
 
 def moment(text: str) -> float:
