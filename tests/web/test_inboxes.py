@@ -10,12 +10,13 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import attrs
 import pytest
 
-from txregistry.web.inboxes import Door, Ends, Inboxes
+from txregistry.web.inboxes import PER_SECOND, Ends, Inboxes
 from txregistry.web.shares import ABSENT, Shares
 
 
@@ -26,7 +27,8 @@ class Office:
     """
 
     inboxes: list[Inboxes]
-    door: Door
+    door: socket.socket
+    now: float = 0
     clients: list[socket.socket] = attrs.Factory(list)
     served: list[socket.socket] = attrs.Factory(list)
 
@@ -82,15 +84,16 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
         def inboxes(index: int) -> Inboxes:
             ends = [Ends(taking=os.dup(a.fileno()), giving=os.dup(b.fileno())) for a, b in pairs]
-            return Inboxes(Shares(path, index), ends)
+            return Inboxes(Shares(path, index), ends, lambda: made.now)
 
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=1000))
-        both = [inboxes(0), inboxes(1)]
-        office = Office(both, stack.enter_context(both[0].door(listening.fileno())))
-        office.shares[0].tell(1)
-        office.shares[1].tell(0)
-        yield office
-        for connection in (*office.clients, *office.served):
+        made = Office([], stack.enter_context(listening))
+        made.inboxes = both = [inboxes(0), inboxes(1)]
+        made.door = stack.enter_context(both[0].door(listening.fileno()))
+        made.shares[0].tell(1)
+        made.shares[1].tell(0)
+        yield made
+        for connection in (*made.clients, *made.served):
             connection.close()
         for each in both:
             each.close()
@@ -139,6 +142,21 @@ class InboxesTests:
         office.connect()
         assert office.accept() is None
 
+    def test_many(self, office: Office) -> None:
+        """
+        Only so many are handed over in a second; then the next may be.
+        """
+        office.shares[0].tell(10_000)
+        office.connect(2 * PER_SECOND)
+        assert len(list(iter(office.accept, None))) == PER_SECOND
+        office.connect()
+        assert office.accept() is not None
+        assert len(list(iter(partial(office.take, 1), None))) == PER_SECOND
+        office.now += 1
+        office.connect()
+        assert office.accept() is None
+        assert office.take(1) is not None
+
     def test_full(self, office: Office) -> None:
         """
         Where there is no room for more the rest is kept; nobody gets lost.
@@ -149,6 +167,7 @@ class InboxesTests:
         kept = 0
         while office.accept() is not None:
             kept += 1
+            office.now += 1
         assert 0 < kept < count
         while office.take(1) is not None:
             kept += 1

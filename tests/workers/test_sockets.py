@@ -15,7 +15,7 @@ import pytest
 
 from txregistry.configuration import TCPAddress, UnixAddress
 from txregistry.errors import CannotServe
-from txregistry.workers.sockets import open_sockets
+from txregistry.workers.sockets import open_inboxes, open_sockets
 
 Open = Callable[..., list[socket.socket]]
 
@@ -111,3 +111,32 @@ class UnixTests:
         assert path.read_text() == "precious"
         with pytest.raises(CannotServe, match=os.strerror(2)):
             opened(UnixAddress(str(tmp_path / "nowhere" / "socket")))
+
+
+def fill(end: socket.socket) -> None:
+    """
+    Send until there is no room.
+    """
+    while end.send(b"a"):
+        pass
+
+
+class InboxTests:
+    """
+    Inboxes.
+    """
+
+    def test_messages(self) -> None:
+        """
+        What is put in is taken out piece by piece, and nobody waits, neither for something nor for
+        room.
+        """
+        ((taking, giving),) = open_inboxes(1)
+        with taking, giving:
+            for each in (b"a", b"b"):
+                giving.send(each)
+            assert [taking.recv(10), taking.recv(10)] == [b"a", b"b"]
+            with pytest.raises(BlockingIOError):
+                taking.recv(10)
+            with pytest.raises(BlockingIOError):
+                fill(giving)

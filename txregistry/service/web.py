@@ -7,7 +7,7 @@ From a configuration to what ports serve, and the ports themselves.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import ceil
 from typing import Any
 
@@ -197,9 +197,7 @@ class Listening(Service):
         for inbox_port in inbox_ports:
             inbox_port.empty()
         self._port, self._others, self._inbox_ports = None, {}, {}
-        # What was accepted at last is read before the first of them is closed.
-        for port in ports:
-            await _stopped(port)
+        await _stopped(ports)  # what came last is read before they are
         if self._inboxes is not None:
             self._inboxes.close()
         late = self._reactor.callLater(self._http.draintimeout, self._site.abort)
@@ -224,10 +222,8 @@ class Listening(Service):
         """
         Leave to another process again what comes to it.
         """
-        for ports in (self._others, self._inbox_ports):
-            port = ports.pop(index, None)
-            if port is not None:
-                await _stopped(port)
+        ports = self._others.pop(index, None), self._inbox_ports.pop(index, None)
+        await _stopped([port for port in ports if port is not None])
 
     def _take_handed_over(self, index: int) -> None:
         if self._inboxes is not None:
@@ -247,10 +243,10 @@ class Listening(Service):
 
 
 @deferred
-async def _stopped(port: IListeningPort) -> None:
-    stopping = port.stopListening()
-    if stopping is not None:
-        await stopping
+async def _stopped(ports: Sequence[IListeningPort]) -> None:
+    for stopping in [port.stopListening() for port in ports]:
+        if stopping is not None:
+            await stopping
 
 
 def _shown(port: IListeningPort) -> str:

@@ -15,12 +15,19 @@ from __future__ import annotations
 import array
 import os
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from attrs import frozen
 
 from txregistry.web.shares import Shares
+
+PER_SECOND: Final = 100
+"""
+How many connections a process hands over in a second: few enough to cost nothing that could be
+measured.  Where more come, such as from clients who open one for each request, chance divides well.
+"""
 
 _SPACE: Final = socket.CMSG_SPACE(array.array("i").itemsize)
 
@@ -51,10 +58,16 @@ class Inboxes:
 
     :param shares: says who has how many connections.
     :param ends: of each process's, which has the same place here and there.
+    :param clock: tells the time in seconds.
     """
 
-    def __init__(self, shares: Shares, ends: Sequence[Ends]) -> None:
+    def __init__(
+        self, shares: Shares, ends: Sequence[Ends], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.shares = shares
+        self._clock = clock
+        self._since = clock()
+        self._left = PER_SECOND
         self._taking = [Inbox(shares, index, each.taking) for index, each in enumerate(ends)]
         self._giving = [socket.socket(fileno=each.giving) for each in ends]
 
@@ -83,15 +96,26 @@ class Inboxes:
 
         :return: what is to be served here: mostly this one, or none.
         """
+        if not self._may_send():
+            return accepted
         other = self.shares.behind
         if other is None or not self._send(accepted[0], other):
             return accepted
         accepted[0].close()
         return None if self.shares.present(other) else self._back(other)
 
+    def _may_send(self) -> bool:
+        if self._left <= 0:
+            now = self._clock()
+            if now < self._since + 1:
+                return False
+            self._since, self._left = now, PER_SECOND
+        return True
+
     def _send(self, connection: socket.socket, other: int) -> bool:
         # First the number, then the connection: who takes the last one says that none is left.
         self.shares.sent(other)
+        self._left -= 1
         try:
             socket.send_fds(self._giving[other], [_MESSAGE], [connection.fileno()])
         except OSError:  # there is no room in it, or too much is on its way
