@@ -109,7 +109,7 @@ class DeadLetters:
 
     def __iter__(self) -> Iterator[DeadLetter]:
         """All there are, the oldest first; what is no such line is left out."""
-        for path in (f"{self._path}.1", self._path):
+        for path in (f"{self._path}.1", self._path) if self._path else ():
             with suppress(FileNotFoundError), open(path, "rb") as file:
                 for line in file:
                     with suppress(ValueError, KeyError, TypeError):
