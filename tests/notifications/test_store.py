@@ -359,6 +359,24 @@ class FileTests:
         other.close()
         mending.close()
 
+    def test_put_aside_just_now(
+        self, directory: OutboxDirectory, logged: list[str], store: Store
+    ) -> None:
+        """
+        Nor does it while no new one has been begun.
+        """
+        lost: list[str] = []
+        mending = Store(directory, ["a", "b"], MIB, lost.append)
+        mending.open()
+        mending._database._mend(sqlite3.DatabaseError("nonsense"))
+        store._database._looked = 0.0
+        store.append(entries(b"new"), durable=True)
+        assert payloads(mending, "a") == [b"new"]
+        assert lost == ["damaged"]
+        assert not [text for text in logged if "not there any more" in text]
+        store.close()
+        mending.close()
+
     def test_put_aside_by_another(self, directory: OutboxDirectory, store: Store) -> None:
         """
         Who has the old file open goes over to the new one.
