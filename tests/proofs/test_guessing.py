@@ -251,6 +251,25 @@ def test_gone_away(tmp_path: Path, make_daemon: MakeDaemon) -> None:
     assert _time(daemon, "joe:secret", "127.0.0.1") < 2 * PATIENCE
 
 
+def test_stopped(tmp_path: Path, make_daemon: MakeDaemon) -> None:
+    """
+    A registry that is stopped doesn't wait for those who wait for their turn.
+    """
+    path = tmp_path / "htpasswd"
+    path.write_bytes(line("joe", "secret", COST))
+    daemon = make_daemon(configuration={**auth(path), "log": {"level": "error"}, "workers": 1})
+    for number in range(FREE):
+        assert ask(daemon, f"joe:{number}").status == 401
+    waiting = [_send(daemon, f"joe:again {number}") for number in range(150)]
+    time.sleep(0.2)
+    began = time.monotonic()
+    daemon.terminate()
+    elapsed = time.monotonic() - began
+    for each in waiting:
+        each.close()
+    assert elapsed < PATIENCE
+
+
 def _send(daemon: Daemon, credentials: str) -> socket.socket:
     """:return: a connection on which something was asked."""
     connection = socket.create_connection(("127.0.0.1", daemon.port), timeout=60)
