@@ -956,8 +956,10 @@ class IAttempts(Interface):
         """Note that an attempt succeeded: the password was right."""
 
     def withdrawn(user: str, address: str, proxy: str = "") -> None:
-        """Note that an attempt wasn't one: nothing was tried, or nothing new, or it is not known how
-        it ended."""
+        """
+        Note that an attempt wasn't one: nothing was tried, or nothing new, or nobody knows how it
+        ended.
+        """
 
 
 class IPolicy(Interface):
