@@ -103,11 +103,14 @@ class StormTests:
         Every acknowledged push is delivered at least once, in order, and none that was not tried.
         """
         pushes, kills = scale(150, 1000), scale(4, 20)
-        daemon = make_daemon(configuration={**telling(listener), "workers": workers})
+        # So short that it is tried again and again between two pushes.
+        configuration = telling(listener, backoff="10ms", timeout="50ms")
+        daemon = make_daemon(configuration={**configuration, "workers": workers})
         chance = random.Random(workers)
         killed = set(chance.sample(range(pushes), kills))
         answers = [take, error, hang, reset, close]
         acknowledged: list[str] = []
+        told = 0
         for number in range(pushes):
             if number % 7 == 0:
                 listener.answer = chance.choice(answers)
@@ -116,7 +119,11 @@ class StormTests:
                 else:
                     listener.begin()
             if number in killed:
+                # Each of its lives is to tell something, with whatever outcome.
+                listener.begin()
+                listener.wait_for(lambda it: len(it.heads) > told)  # noqa: B023 - it is called here
                 daemon.kill()
+                told = len(listener.heads)
                 daemon.start()
             if push(daemon.port, "a/b", f"t{number}"):
                 acknowledged.append(f"t{number}")

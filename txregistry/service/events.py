@@ -96,7 +96,10 @@ def look(configuration: Configuration, environ: Mapping[str, str]) -> Looked:
         raise Refused("events of an inmemory registry are in its memory, unless outbox.path is set")
     directory = OutboxDirectory(place)
     if not os.path.exists(directory.database):
-        raise Refused(f"{place}: there is no outbox; the registry makes it when it first starts")
+        raise Refused(
+            f"{place}: there is no outbox; the registry makes it when it first starts, "
+            "unless its log says that it keeps events in memory"
+        )
     urls = {each.name: each.url for each in configuration.notifications.endpoints}
     return Looked(
         directory, Store(directory, None, configuration.notifications.outbox.maxsize), urls
