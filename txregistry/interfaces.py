@@ -177,6 +177,23 @@ class Discard:
     path: str
 
 
+class INote(Interface):
+    """
+    What is written down somewhere else of changes that are made in a thread, there and then.
+
+    None of it raises anything: the changes stand, whatever becomes of the note.
+    """
+
+    def write() -> None:
+        """Write it, and leave it to the kernel: called in a thread that others wait for."""
+
+    def fileno() -> int:
+        """:return: the descriptor of the file in which it was written; -1 for none."""
+
+    def sync() -> None:
+        """Make it durable, unless it is."""
+
+
 @frozen
 class Tell:
     """
@@ -184,9 +201,12 @@ class Tell:
     they durable yet or not.  What fails before is not told.
 
     :param call: raises nothing.
+    :param note: a driver that makes its changes in a thread may write this instead, and not call;
+        it then makes it durable together with the step.
     """
 
     call: Callable[[], None]
+    note: INote | None = None
 
 
 Change = Put | Move | Settle | Discard | Tell
@@ -434,11 +454,23 @@ class TagCondition:
     none_match: tuple[str, ...] = ()
 
 
-Alongside = Callable[[Descriptor], Deferred[None]]
-"""
-Is told of something new when it can be seen, and waited for before whoever made it is told.  It
-never fails.
-"""
+class IAlongside(Interface):
+    """
+    Who is told of something new when it can be seen.  Nothing here fails.
+    """
+
+    def tell(descriptor: Descriptor) -> Deferred[None]:
+        """
+        Hear of it.
+
+        :return: is waited for before whoever made it is told.
+        """
+
+    def note(descriptor: Descriptor) -> INote | None:
+        """
+        :return: what may be written instead where it is made, of which this is asked before;
+            ``None`` to be told in any case.
+        """
 
 
 class IBlobContent(Interface):
@@ -526,7 +558,7 @@ class IUpload(Interface):
         stream: IByteStream | None = None,
         content_range: ContentRange | None = None,
         length: int | None = None,
-        alongside: Alongside | None = None,
+        alongside: IAlongside | None = None,
     ) -> Deferred[Descriptor]:
         """
         Add what comes, if anything, and make a blob of it all.
@@ -598,7 +630,7 @@ class IManifests(Interface):
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
-        alongside: Alongside | None = None,
+        alongside: IAlongside | None = None,
     ) -> Deferred[None]:
         """
         Store a manifest and set tags to it, all or nothing.
@@ -990,6 +1022,14 @@ class ISink(Interface):
         :param events: those of one request, at least one.
         :return: fires when they are as durable as they need be: a push, a mount or a delete
             survives a power cut; where all are pulls, they may be synced later, with others.
+        """
+
+    def note(events: Callable[[], Sequence[Event]]) -> INote | None:
+        """
+        Take events that happen when they are written down, in a thread.
+
+        :param events: makes them then.
+        :return: what to write; ``None`` if they can only be taken by :meth:`write`.
         """
 
     def close() -> Deferred[None]:

@@ -4,7 +4,7 @@ Sinks that ignore, and sinks that tell several.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 from attrs import evolve
@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, fail
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from txregistry.interfaces import ISink
+from txregistry.interfaces import INote, ISink
 from txregistry.model.event import Event, EventAction, Kind, Target
 from txregistry.notifications.broadcast import BroadcastSink
 from txregistry.notifications.ignore import Ignored, IgnoringSink
@@ -38,6 +38,10 @@ class FailingSink:
 
     def write(self, events: Sequence[Event]) -> Deferred[None]:
         raise self.error
+
+    def note(self, events: Callable[[], Sequence[Event]]) -> INote | None:
+        """Take nothing so."""
+        return None
 
     def close(self) -> Deferred[None]:
         self.closed += 1

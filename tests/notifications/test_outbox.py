@@ -4,7 +4,10 @@ The outbox as those see it who put events there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,40 +17,53 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from txregistry.deferreds import Threads
-from txregistry.interfaces import ISink
+from txregistry.interfaces import INote, ISink
 from txregistry.model.event import Event, EventAction, Target, decode
 from txregistry.notifications import outbox
 from txregistry.notifications.counting import LOST
 from txregistry.notifications.database import Unusable
+from txregistry.notifications.directory import OutboxDirectory
 from txregistry.notifications.outbox import AGAIN_SECONDS, GATHER_SECONDS, Outbox
 from txregistry.notifications.store import Entry, Store
+from txregistry.notifications.writer import Writer
 from txregistry.observability.metrics import Metrics
 
 
 class SlowThreads(Threads):
     """
-    Calls end when a test says so.
+    Calls are made at once, and it is known when a test says so.
     """
 
     def __init__(self) -> None:
-        self.calls: list[tuple[Deferred[Any], Any, Any, Any]] = []
+        self.calls: list[tuple[Deferred[Any], Any]] = []
+        self.told: list[Callable[[], None]] = []
 
     def run(self, function: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
         outcome: Deferred[Any] = Deferred()
-        self.calls.append((outcome, function, args, kwargs))
-        return outcome
-
-    def end(self) -> None:
-        """
-        Do the first call.
-        """
-        outcome, function, args, kwargs = self.calls.pop(0)
         try:
             result = function(*args, **kwargs)
         except Unusable:
-            outcome.errback(Failure())
-        else:
-            outcome.callback(result)
+            result = Failure()
+        self.calls.append((outcome, result))
+        return outcome
+
+    def tell(self, function: Callable[[], None]) -> None:
+        self.told.append(function)
+
+    def end(self) -> None:
+        """
+        Let it be known how the first call ended, and before that what was told.
+        """
+        self.hear()
+        outcome, result = self.calls.pop(0)
+        outcome.callback(result)
+
+    def hear(self) -> None:
+        """
+        Let it be known what was told.
+        """
+        while self.told:
+            self.told.pop(0)()
 
 
 class RecordingStore(Store):
@@ -85,8 +101,8 @@ class Kit:
     An outbox, and what is around it.
     """
 
-    def __init__(self) -> None:
-        self.store = RecordingStore()
+    def __init__(self, store: Writer | None = None) -> None:
+        self.store: Any = store or RecordingStore()
         self.threads = SlowThreads()
         self.clock = Clock()
         self.metrics = Metrics()
@@ -240,6 +256,7 @@ class OutboxTests:
         kit.store.refuses = True
         waiting = kit.outbox.write([event("e" * kit.store.most)])
         kit.threads.end()
+        kit.threads.end()
         kit.store.refuses = False
         assert waiting.called
         assert kit.metrics.counted(LOST) == 1
@@ -267,6 +284,104 @@ class OutboxTests:
         kept = [each.split()[0] for ids, _ in kit.store.writes for each in ids]
         assert kept == ["first", *map(str, range(12))]
 
+    def test_note(self, kit: Kit) -> None:
+        """
+        A note is written by whoever makes what it tells of, after all that waits, and neither is
+        synced; nobody asks another thread.
+        """
+        kit.outbox.write([event("0", EventAction.PULL)])
+        kit.outbox.write([event("1", EventAction.PULL)])
+        note = kit.outbox.note(lambda: [event("2"), event("3")])
+        assert note is not None
+        assert verifyObject(INote, note)
+        note.write()
+        assert kit.store.writes == [(["0", "1"], False), (["2", "3"], False)]
+        assert kit.rings == 0
+        kit.threads.hear()
+        assert kit.rings == 2
+        kit.clock.advance(GATHER_SECONDS)
+        kit.threads.end()
+        assert len(kit.store.writes) == 2
+
+    def test_note_after_who_waits(self, kit: Kit) -> None:
+        """
+        What is to survive a power cut, and is written by whoever writes a note, is synced by him.
+        """
+        kit.outbox.write([event("0")])
+        waiting = kit.outbox.write([event("1")])
+        note = kit.outbox.note(lambda: [event("2")])
+        assert note is not None
+        note.write()
+        assert kit.store.writes == [(["0"], True), (["1"], True), (["2"], False)]
+        assert not waiting.called
+        kit.threads.hear()
+        assert waiting.called
+
+    def test_note_refused(self, kit: Kit) -> None:
+        """
+        If it can't be written, that fails nobody; it waits in memory, and all stays in its order.
+        """
+        kit.store.refuses = True
+        notes = [kit.outbox.note(partial(lambda name: [event(name)], name)) for name in "01"]
+        for each in notes:
+            assert each is not None
+            each.write()
+        kit.threads.hear()
+        assert kit.outbox.note(lambda: [event("2")]) is None
+        assert kit.outbox.write([event("2")]).called
+        kit.store.refuses = False
+        kit.clock.advance(AGAIN_SECONDS)
+        kit.threads.end()
+        assert [ids for ids, _ in kit.store.writes] == [["0", "1", "2"]]
+        assert kit.outbox.note(lambda: [event("3")]) is not None
+
+    def test_note_too_large(self, kit: Kit) -> None:
+        """
+        One that the store will never take is a dead letter.
+        """
+        large = event("large" + "e" * kit.store.most)
+        note = kit.outbox.note(lambda: [event("0"), large])
+        assert note is not None
+        note.write()
+        kit.threads.hear()
+        while kit.threads.calls:
+            kit.threads.end()
+        assert kit.store.writes == [(["0"], False)]
+        assert kit.store.buried == [large.id]
+
+    def test_note_that_can_not_be_made(self, kit: Kit, logged_failures: list[Failure]) -> None:
+        """
+        If making it fails, what it would tell of stands, and it is logged.
+        """
+
+        def fail() -> list[Event]:
+            raise RuntimeError("no event")
+
+        note = kit.outbox.note(fail)
+        assert note is not None
+        note.write()
+        assert logged_failures.pop().check(RuntimeError)
+        assert kit.store.writes == []
+
+    def test_note_of_a_file(self, tmp_path: Path) -> None:
+        """
+        A note tells in which file it is, to be synced with others, and can be synced by itself.
+        """
+        kit = Kit(Writer([Store(OutboxDirectory(str(tmp_path)), ["a"], 1024 * 1024)], {}))
+        note = kit.outbox.note(lambda: [event("0")])
+        assert note is not None
+        note.write()
+        log = tmp_path / "events.db-wal"
+        assert os.path.samestat(os.fstat(note.fileno()), log.stat())
+        note.sync()
+
+    def test_no_note_at_the_end(self, kit: Kit) -> None:
+        """
+        Who is closed takes none.
+        """
+        kit.outbox.close()
+        assert kit.outbox.note(lambda: [event("0")]) is None
+
     def test_close_writes_all(self, kit: Kit) -> None:
         """
         At the end all is written, however many writes that takes.
@@ -288,7 +403,6 @@ class OutboxTests:
         kit.outbox.write([event("1", EventAction.PULL)])
         closing = kit.outbox.close()
         kit.threads.end()
-        assert kit.store.writes == [(["0"], True)]
         kit.threads.end()
         assert closing.called
         assert kit.store.writes == [(["0"], True), (["1"], False)]

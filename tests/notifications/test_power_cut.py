@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import MakeDaemon
 from tests.notifications.listener import Listener
 from tests.notifications.test_delivery import outbox_of, push, telling
-from tests.proofs.tracing import RECORDING, Call, calls, strace
+from tests.proofs.tracing import RECORDING, WITHOUT_SYNCFS, Call, calls, strace
 from txregistry.model.event import decode
 
 PUSHES = 40
@@ -30,23 +30,33 @@ class Disk:
 
     def __init__(self, before: dict[str, bytes]) -> None:
         self._synced = {name: bytearray(content) for name, content in before.items()}
-        self._pending: dict[str, list[tuple[int, bytes]]] = {name: [] for name in before}
+        self._pending: dict[str, list[tuple[int, int, bytes]]] = {name: [] for name in before}
 
     def feed(self, call: Call) -> None:
         """
         Do what a call did.
         """
         name = call.descriptors[0][1] if call.descriptors else ""
+        if call.name == "syncfs" and call.result == 0:
+            for each in self._pending:
+                self._sync(each, call)
         if name not in self._synced or call.result < 0:
             return
         if call.name == "pwrite64":
-            self._pending[name].append((call.numbers[-1], call.strings[0]))
+            self._pending[name].append((call.end, call.numbers[-1], call.strings[0]))
         elif call.name == "ftruncate":
             # The worst: it is there before what was written before it.
             del self._synced[name][call.numbers[-1] :]
         elif call.name in ("fsync", "fdatasync"):
-            _write(self._synced[name], self._pending[name])
-            self._pending[name].clear()
+            self._sync(name, call)
+
+    def _sync(self, name: str, call: Call) -> None:
+        """
+        Make durable what had been written when a call began.
+        """
+        pending = self._pending[name]
+        _write(self._synced[name], [each for each in pending if each[0] < call.start])
+        self._pending[name] = [each for each in pending if each[0] >= call.start]
 
     def tags(self, directory: Path, chance: random.Random) -> set[str]:
         """
@@ -69,8 +79,8 @@ class Disk:
         return {decode(payload).target.tag for (payload,) in rows}
 
 
-def _write(file: bytearray, writes: list[tuple[int, bytes]]) -> None:
-    for offset, data in writes:
+def _write(file: bytearray, writes: list[tuple[int, int, bytes]]) -> None:
+    for _, offset, data in writes:
         file.extend(bytes(max(offset + len(data) - len(file), 0)))
         file[offset : offset + len(data)] = data
 
@@ -91,8 +101,13 @@ class PowerCutTests:
     At each moment of a recording.
     """
 
+    @pytest.mark.parametrize("without", [(), WITHOUT_SYNCFS], ids=["at once", "each by itself"])
     def test_acknowledged_is_synced(
-        self, make_daemon: MakeDaemon, listener: Listener, tmp_path: Path
+        self,
+        make_daemon: MakeDaemon,
+        listener: Listener,
+        tmp_path: Path,
+        without: tuple[str, ...],
     ) -> None:
         """
         When a push is acknowledged its event has been synced: nothing but synced bytes is needed to
@@ -103,7 +118,7 @@ class PowerCutTests:
         files = [outbox_of(daemon) / name for name in ("events.db", "events.db-wal")]
         disk = Disk({str(file): file.read_bytes() for file in files})
         trace = tmp_path / "trace"
-        with strace(daemon.pid, trace, *RECORDING):
+        with strace(daemon.pid, trace, *RECORDING, *without):
             for number in range(PUSHES):
                 assert push(daemon.port, "a/b", f"t{number}")
         answered, chance = 0, random.Random(1)

@@ -14,7 +14,7 @@ from txregistry.cache.payloads import Payloads
 from txregistry.deferreds import deferred, shielded
 from txregistry.errors import PathNotFound
 from txregistry.interfaces import (
-    Alongside,
+    IAlongside,
     IBlobContent,
     IBlobDescriptorCache,
     IContents,
@@ -95,7 +95,7 @@ class CachingManifests:
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
-        alongside: Alongside | None = None,
+        alongside: IAlongside | None = None,
     ) -> None:
         ticket = await self._cache.ticket(self._name)
         await self._manifests.put(manifest, payload, digest, tags, condition, alongside)

@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from txregistry.deferreds import deferred
 from txregistry.interfaces import (
-    Alongside,
+    IAlongside,
     IBlobDescriptorCache,
     IByteStream,
     IUpload,
@@ -84,7 +84,7 @@ class CachingUpload:
         stream: IByteStream | None = None,
         content_range: ContentRange | None = None,
         length: int | None = None,
-        alongside: Alongside | None = None,
+        alongside: IAlongside | None = None,
     ) -> Descriptor:
         ticket = await self._cache.ticket(self._name)
         descriptor = await self._upload.commit(digest, stream, content_range, length, alongside)

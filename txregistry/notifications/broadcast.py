@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.deferreds import deferred
-from txregistry.interfaces import ISink
+from txregistry.interfaces import INote, ISink
 from txregistry.model.event import Event
 
 
@@ -31,6 +31,9 @@ class BroadcastSink:
 
     def write(self, events: Sequence[Event]) -> Deferred[None]:
         return self._each(lambda sink: sink.write(events))
+
+    def note(self, events: Callable[[], Sequence[Event]]) -> INote | None:
+        return None
 
     def close(self) -> Deferred[None]:
         return self._each(lambda sink: sink.close())

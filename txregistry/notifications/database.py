@@ -81,6 +81,7 @@ class Database:
     :param prepare: called in the first transaction after the file was opened.
     :param lost: called with ``vanished`` or ``damaged`` when what was in the file is lost.
     :param mends: whether a damaged file is put aside for a new one.
+    :ivar log_file: the descriptor of the log, in which all is until it is synced; -1 for none.
     """
 
     log = Logger()
@@ -104,7 +105,7 @@ class Database:
         self._processes = FileLock(directory.writing if directory else "")
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
-        self._log_file = -1
+        self.log_file = -1
         self._looked = 0.0
 
     def write(self, work: Callable[[sqlite3.Connection], T], durable: bool = False) -> T:
@@ -116,7 +117,7 @@ class Database:
         """
         result = self._trying(lambda connection: self._transaction(connection, work))
         if durable:
-            self._sync()
+            self.sync()
         return result
 
     def execute(self, statement: str, values: Sequence[Any], *, durable: bool) -> None:
@@ -130,7 +131,7 @@ class Database:
         # 5 ms where the reactor is busy: so here are as few as can be.
         self._trying(lambda connection: connection.execute(statement, values).close())
         if durable:
-            self._sync()
+            self.sync()
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """
@@ -146,14 +147,19 @@ class Database:
             self._drop()
             self._processes.close()
 
-    # inside
+    def sync(self) -> None:
+        """
+        Make durable what was done.
 
-    def _sync(self) -> None:
-        if self._log_file >= 0:
+        :raises Unusable: if that can't be.
+        """
+        if self.log_file >= 0:
             try:
-                os.fdatasync(self._log_file)
+                os.fdatasync(self.log_file)
             except OSError as error:
                 raise Unusable(f"can't sync: {error.strerror}") from error
+
+    # inside
 
     def _trying(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with self._threads:
@@ -207,9 +213,7 @@ class Database:
                 raise
             self._connection, self._looked = connection, now
             if self._directory is not None:
-                self._log_file = os.open(
-                    f"{self._directory.database}-wal", os.O_RDWR | os.O_CLOEXEC
-                )
+                self.log_file = os.open(f"{self._directory.database}-wal", os.O_RDWR | os.O_CLOEXEC)
                 self._grow_log(connection)
                 sync_directory(self._directory.path)
         self._was_there = True
@@ -230,7 +234,7 @@ class Database:
         Make the log so large that it seldom grows: a sync of a file whose size has changed takes
         twice as long, and holds up the syncs of the storage.
         """
-        if not self._mends or os.fstat(self._log_file).st_size >= LOG_BYTES:
+        if not self._mends or os.fstat(self.log_file).st_size >= LOG_BYTES:
             return
         with suppress(sqlite3.Error, OSError):
             connection.execute("BEGIN IMMEDIATE")
@@ -242,7 +246,7 @@ class Database:
                 )
             finally:
                 connection.execute("ROLLBACK")
-            os.fsync(self._log_file)
+            os.fsync(self.log_file)
 
     def _connect(self) -> sqlite3.Connection:
         path = self._directory.database if self._directory else ":memory:"
@@ -309,10 +313,10 @@ class Database:
         self._lost("damaged")
 
     def _drop(self) -> None:
-        if self._log_file >= 0:
-            os.close(self._log_file)
+        if self.log_file >= 0:
+            os.close(self.log_file)
         connection, self._connection = self._connection, None
-        self._file, self._log_file = None, -1
+        self._file, self.log_file = None, -1
         if connection is not None:
             with suppress(sqlite3.Error):
                 connection.close()

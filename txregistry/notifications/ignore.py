@@ -4,13 +4,13 @@ What an endpoint doesn't want to be told.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from txregistry.interfaces import ISink
+from txregistry.interfaces import INote, ISink
 from txregistry.model.event import Event
 
 
@@ -53,6 +53,9 @@ class IgnoringSink:
     def write(self, events: Sequence[Event]) -> Deferred[None]:
         left = [event for event in events if event not in self.ignored]
         return self.sink.write(left) if left else succeed(None)
+
+    def note(self, events: Callable[[], Sequence[Event]]) -> INote | None:
+        return None
 
     def close(self) -> Deferred[None]:
         return self.sink.close()

@@ -5,12 +5,12 @@ Events in memory: for tests, and where there is no place to write them to.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from txregistry.interfaces import ISink
+from txregistry.interfaces import INote, ISink
 from txregistry.model.event import Event
 
 
@@ -46,6 +46,9 @@ class MemorySink:
         :return: the oldest.
         """
         return tuple(self._events.popleft() for _ in range(min(most, len(self._events))))
+
+    def note(self, events: Callable[[], Sequence[Event]]) -> INote | None:
+        return None
 
     def close(self) -> Deferred[None]:
         return succeed(None)

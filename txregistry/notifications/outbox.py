@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from threading import Lock
 from typing import Final, Protocol
 
 from attrs import evolve, frozen
@@ -15,7 +17,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.deferreds import Threads, deferred
-from txregistry.interfaces import IMetrics, ISink
+from txregistry.interfaces import IMetrics, INote, ISink
 from txregistry.model.event import Event, EventAction, encode
 from txregistry.notifications.counting import LOST, WAITING
 from txregistry.notifications.store import Entry
@@ -34,7 +36,7 @@ CLOSING_TRIES: Final = 2
 
 class Keeps(Protocol):
     """
-    What is needed of a store.  Both are called in threads, but for :attr:`most`.
+    What is needed of a store.  All is called in threads, but for :attr:`most`.
     """
 
     @property
@@ -56,6 +58,16 @@ class Keeps(Protocol):
         :raises Exception: if that can't be.
         """
 
+    def fileno(self) -> int:
+        """:return: the descriptor of the file that would have to be synced; -1 if there is none."""
+
+    def sync(self) -> None:
+        """
+        Make durable what was kept.
+
+        :raises Exception: if that can't be.
+        """
+
 
 @frozen
 class _Kept:
@@ -72,15 +84,38 @@ class _Kept:
     told: Deferred[None] | None
 
 
+@implementer(INote)
+@frozen
+class _Note:
+    """
+    Events that are written where that is made which they tell of.
+    """
+
+    _outbox: Outbox
+    _events: Callable[[], Sequence[Event]]
+
+    def write(self) -> None:
+        self._outbox.write_here(self._events)
+
+    def fileno(self) -> int:
+        return self._outbox.fileno()
+
+    def sync(self) -> None:
+        self._outbox.sync_here()
+
+
 @implementer(ISink)
 class Outbox:
     """
     Writes events to the store.
 
     All that waits is written in one transaction, in a thread, as far as the store takes it at once;
-    what comes meanwhile waits for the next.  A store that can't be written fails nobody: events
-    wait in memory then, and if there are too many, the oldest are lost, and counted.  An event that
-    the store will never take is a dead letter at once, and so is in nobody's way.
+    what comes meanwhile waits for the next.  Who makes something in a thread of his own writes its
+    events there himself, after all that waits: that costs less than to ask another.
+
+    A store that can't be written fails nobody: events wait in memory then, and if there are too
+    many, the oldest are lost, and counted.  An event that the store will never take is a dead
+    letter at once, and so is in nobody's way.
 
     :param store: which nobody else writes to in this process.
     :param threads: one thread.
@@ -110,10 +145,13 @@ class Outbox:
         self._written = written
         self._metrics = metrics
         self._given_up = given_up
+        self._order = Lock()  # of those who take what waits and write it
+        self._queue = Lock()
         self._waiting: deque[_Kept] = deque()
         self._size = 0
         self._later: IDelayedCall | None = None
         self._writing: Deferred[None] | None = None
+        self._refused = False
         self._failing = False
         self._lost = 0
         self._closed = False
@@ -122,17 +160,15 @@ class Outbox:
         if self._closed:
             self._lose(len(events))
             return succeed(None)
-        now = self._now()
         durable = any(event.action is not EventAction.PULL for event in events)
         waits = durable and not self._failing
         told: Deferred[None] | None = Deferred() if waits else None
-        *parts, last = _parts([Entry(encode(event), now) for event in events], self._store.most)
-        for entries in parts:
-            self._keep(entries, durable, None)
-        self._keep(last, durable, told)
-        self._make_room()
-        self._plan(durable)
+        *parts, last = self._encoded(events, durable)
+        self._keep([*parts, evolve(last, told=told)])
         return succeed(None) if told is None else told
+
+    def note(self, events: Callable[[], Sequence[Event]]) -> INote | None:
+        return None if self._closed or self._failing else _Note(self, events)
 
     @deferred
     async def close(self) -> None:
@@ -146,7 +182,57 @@ class Outbox:
         self._lose(sum(len(kept.entries) for kept in self._waiting))
         self._waiting.clear()
 
+    # what notes do, in any thread
+
+    def write_here(self, events: Callable[[], Sequence[Event]]) -> None:
+        """
+        Write events, after all that waits.  They need not be durable.
+
+        :param events: makes them.
+        """
+        try:
+            with self._order:
+                own = [[kept] for kept in self._encoded(events(), durable=True)]
+                outcomes = [self._write_group(group) for group in (*iter(self._take, []), *own)]
+        except Exception:  # noqa: BLE001 - whatever it is, what they tell of has happened
+            self.log.failure("events can't be written, and nobody will be told of them")
+            return
+        for outcome in outcomes:
+            self._threads.tell(outcome)
+
+    def sync_here(self) -> None:
+        """Make durable what was written so."""
+        try:
+            self._store.sync()
+        except Exception:  # noqa: BLE001 - whatever it is, what they tell of has happened
+            self.log.failure("events may not survive a power cut")
+
+    def fileno(self) -> int:
+        """:return: the descriptor of the file in which it was written; -1 for none."""
+        return self._store.fileno()
+
+    def _write_group(self, group: Sequence[_Kept]) -> Callable[[], None]:
+        """:return: what is to be done then, in the reactor's thread."""
+        if self._refused or self._failing or group[0].size > self._store.most:
+            return partial(self._keep, group)
+        try:
+            durable = any(kept.told is not None for kept in group)
+            self._store.append(_entries(group), durable=durable)
+        except Exception as error:  # noqa: BLE001 - whatever it is, no request fails of it
+            self._refused = True  # what comes before that is known stays behind
+            return partial(self._failed_here, group, error)
+        return partial(self._written_here, group)
+
     # inside
+
+    def _written_here(self, group: Sequence[_Kept]) -> None:
+        self._succeeded()
+        _tell(group)
+
+    def _failed_here(self, group: Sequence[_Kept], error: Exception) -> None:
+        self._failed(group, error)
+        _tell(group)
+        self._plan(soon=True)
 
     def _plan(self, soon: bool) -> None:
         if self._writing is not None or self._closed:
@@ -173,44 +259,61 @@ class Outbox:
         if self._writing.called:
             self._writing = None
 
-    def _keep(self, entries: tuple[Entry, ...], durable: bool, told: Deferred[None] | None) -> None:
-        kept = _Kept(entries, sum(len(entry.payload) for entry in entries), durable, told)
-        self._waiting.append(kept)
-        self._size += kept.size
+    def _encoded(self, events: Sequence[Event], durable: bool) -> Iterator[_Kept]:
+        """:return: events, in parts that are written at once."""
+        now = self._now()
+        for part in _parts([Entry(encode(event), now) for event in events], self._store.most):
+            yield _Kept(part, sum(len(entry.payload) for entry in part), durable, None)
+
+    def _keep(self, some: Sequence[_Kept]) -> None:
+        """Let some wait until they are written."""
+        with self._queue:
+            self._waiting.extend(some)
+            self._size += sum(kept.size for kept in some)
+        self._make_room()
+        self._plan(any(kept.durable for kept in some))
 
     @deferred
     async def _write(self) -> None:
         """Write what waits, as much of it as may be written at once."""
-        group = self._take()
-        try:
-            await self._put(group)
-        except Exception as error:  # noqa: BLE001 - whatever it is, no request fails of it
+        group, error = await self._threads.run(self._write_waiting)
+        if error is not None:
             self._failed(group, error)
         else:
-            self._succeeded()
-        for kept in group:
-            if kept.told is not None:
-                kept.told.callback(None)
+            if group and group[0].size > self._store.most:
+                await self._bury(*group[0].entries)
+            if group:
+                self._succeeded()
+        _tell(group)
         self._writing = None
         if self._waiting:
             self._plan(any(kept.durable for kept in self._waiting))
 
-    def _take(self) -> list[_Kept]:
-        group = [self._waiting.popleft()]
-        size = group[0].size
-        while self._waiting and size + self._waiting[0].size <= self._store.most:
-            size += self._waiting[0].size
-            group.append(self._waiting.popleft())
-        self._size -= size
-        return group
+    def _write_waiting(self) -> tuple[list[_Kept], Exception | None]:
+        """
+        In the thread: whoever takes some has to write them before anybody else takes more.
 
-    async def _put(self, group: Sequence[_Kept]) -> None:
-        if group[0].size > self._store.most:
-            await self._bury(*group[0].entries)
-            return
-        entries = [entry for kept in group for entry in kept.entries]
-        durable = any(kept.durable for kept in group)
-        await self._threads.run(self._store.append, entries, durable=durable)
+        :return: what was taken, and why it could not be written.  One that is too large isn't.
+        """
+        with self._order:
+            group = self._take()
+            if group and group[0].size <= self._store.most:
+                try:
+                    durable = any(kept.durable for kept in group)
+                    self._store.append(_entries(group), durable=durable)
+                except Exception as error:  # noqa: BLE001 - whatever it is, no request fails of it
+                    return group, error
+        return group, None
+
+    def _take(self) -> list[_Kept]:
+        with self._queue:
+            group: list[_Kept] = []
+            size = 0
+            while self._waiting and (not group or size + self._waiting[0].size <= self._store.most):
+                group.append(self._waiting.popleft())
+                size += group[-1].size
+            self._size -= size
+        return group
 
     async def _bury(self, entry: Entry) -> None:
         """Whatever comes of it, it is in nobody's way."""
@@ -224,7 +327,7 @@ class Outbox:
 
     def _succeeded(self) -> None:
         if self._failing:
-            self._failing = False
+            self._refused = self._failing = False
             self.log.info("the outbox can be written again; events lost: {lost}", lost=self._lost)
             self._lost = 0
             self._metrics.level(WAITING, {}, 0)
@@ -239,24 +342,23 @@ class Outbox:
                 error=error,
                 room=ROOM,
             )
-        # Nobody waits for them any more, nor for what came meanwhile.
-        waiting = [kept.told for kept in self._waiting if kept.told is not None]
-        self._waiting = deque(evolve(kept, told=None) for kept in (*group, *self._waiting))
-        self._size += sum(kept.size for kept in group)
+        with self._queue:
+            # Nobody waits for them any more, nor for what came meanwhile.
+            waiting = list(self._waiting)
+            self._waiting = deque(evolve(kept, told=None) for kept in (*group, *waiting))
+            self._size += sum(kept.size for kept in group)
         self._make_room()
-        for told in waiting:
-            told.callback(None)
+        _tell(waiting)
         self._metrics.level(WAITING, {}, sum(len(kept.entries) for kept in self._waiting))
 
     def _make_room(self) -> None:
-        number = 0
-        while self._size > ROOM and len(self._waiting) > 1:
-            kept = self._waiting.popleft()
-            self._size -= kept.size
-            number += len(kept.entries)
-            if kept.told is not None:
-                kept.told.callback(None)
-        self._lose(number)
+        gone: list[_Kept] = []
+        with self._queue:
+            while self._size > ROOM and len(self._waiting) > 1:
+                gone.append(self._waiting.popleft())
+                self._size -= gone[-1].size
+        _tell(gone)
+        self._lose(sum(len(kept.entries) for kept in gone))
 
     def _lose(self, number: int) -> None:
         if not number:
@@ -267,6 +369,17 @@ class Outbox:
             )
         self._lost += number
         self._metrics.count(LOST, {}, number)
+
+
+def _entries(group: Sequence[_Kept]) -> list[Entry]:
+    return [entry for kept in group for entry in kept.entries]
+
+
+def _tell(group: Sequence[_Kept]) -> None:
+    """Tell those who wait."""
+    for kept in group:
+        if kept.told is not None:
+            kept.told.callback(None)
 
 
 def _parts(entries: Sequence[Entry], most: int) -> Iterator[tuple[Entry, ...]]:

@@ -156,6 +156,18 @@ class Store:
         else:
             self._database.write(lambda connection: _insert_all(connection, entries), durable)
 
+    def fileno(self) -> int:
+        """:return: the descriptor of the file that would have to be synced; -1 if there is none."""
+        return self._database.log_file
+
+    def sync(self) -> None:
+        """
+        Make durable what was kept.
+
+        :raises Unusable: if that can't be.
+        """
+        self._database.sync()
+
     def read(self, endpoint: str, after: int, most: int) -> list[Row]:
         """
         :param after: the place that it follows.

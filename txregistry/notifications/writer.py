@@ -62,6 +62,18 @@ class Writer:
             self._switched()
             self._store.append(entries, durable=durable)
 
+    def fileno(self) -> int:
+        """:return: the descriptor of the file that would have to be synced; -1 if there is none."""
+        return self._store.fileno()
+
+    def sync(self) -> None:
+        """
+        Make durable what was kept.
+
+        :raises Unusable: if that can't be.
+        """
+        self._store.sync()
+
     def bury(self, entry: Entry) -> Sequence[str]:
         """
         Make a dead letter of an event that is too large.

@@ -27,7 +27,7 @@ from txregistry.configuration import Configuration, TCPAddress
 from txregistry.configuration import Endpoint as EndpointSettings
 from txregistry.deferreds import Threads, deferred
 from txregistry.errors import ConfigurationError, Problem
-from txregistry.interfaces import IMetrics, ISink
+from txregistry.interfaces import IMetrics, INote, ISink
 from txregistry.model.event import Event, Source
 from txregistry.notifications.backoff import Backoff
 from txregistry.notifications.bell import BellRope
@@ -192,6 +192,9 @@ class Notifying(Service):
 
     def write(self, events: Sequence[Event]) -> Deferred[None]:
         return succeed(None) if self._outbox is None else self._outbox.write(events)
+
+    def note(self, events: Callable[[], Sequence[Event]]) -> INote | None:
+        return None if self._outbox is None else self._outbox.note(events)
 
     def close(self) -> Deferred[None]:
         return succeed(None) if self._outbox is None else self._outbox.close()

@@ -22,8 +22,8 @@ from txregistry.errors import (
     PreconditionFailed,
 )
 from txregistry.interfaces import (
-    Alongside,
     Change,
+    IAlongside,
     IBlobContent,
     IManifests,
     StoredManifest,
@@ -83,7 +83,7 @@ class Manifests:
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
-        alongside: Alongside | None = None,
+        alongside: IAlongside | None = None,
     ) -> None:
         if Digest.of(payload, digest.algorithm) != digest:
             raise DigestInvalid({"digest": str(digest), "reason": "not that of the content"})

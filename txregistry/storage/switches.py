@@ -17,7 +17,7 @@ from zope.interface import implementer
 from txregistry.deferreds import deferred
 from txregistry.errors import Unsupported
 from txregistry.interfaces import (
-    Alongside,
+    IAlongside,
     IBlobContent,
     IBlobs,
     IByteStream,
@@ -149,7 +149,7 @@ class _UndeletableManifests:
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
-        alongside: Alongside | None = None,
+        alongside: IAlongside | None = None,
     ) -> Deferred[None]:
         return self._manifests.put(manifest, payload, digest, tags, condition, alongside)
 
@@ -166,7 +166,7 @@ class _ReadOnlyManifests(_UndeletableManifests):
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
-        alongside: Alongside | None = None,
+        alongside: IAlongside | None = None,
     ) -> Deferred[None]:
         return _refused(self._reason)
 
@@ -221,7 +221,7 @@ class _ReadOnlyUpload:
         stream: IByteStream | None = None,
         content_range: ContentRange | None = None,
         length: int | None = None,
-        alongside: Alongside | None = None,
+        alongside: IAlongside | None = None,
     ) -> Deferred[Descriptor]:
         return _refused(READ_ONLY)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred, succeed
 
-from txregistry.interfaces import Alongside, Change, Tell
+from txregistry.interfaces import Change, IAlongside, Tell
 from txregistry.model.descriptor import Descriptor
 
 
@@ -18,14 +18,16 @@ class Telling:
     :param descriptor: of the thing.
     """
 
-    def __init__(self, alongside: Alongside | None, descriptor: Descriptor) -> None:
+    def __init__(self, alongside: IAlongside | None, descriptor: Descriptor) -> None:
         self._alongside = alongside
         self._descriptor = descriptor
         self._told: Deferred[None] = succeed(None)
 
     def changes(self) -> list[Change]:
         """:return: what to put behind the change that makes it seen."""
-        return [] if self._alongside is None else [Tell(self._tell)]
+        if self._alongside is None:
+            return []
+        return [Tell(self._tell, self._alongside.note(self._descriptor))]
 
     def told(self) -> Deferred[None]:
         """:return: fires when whom to tell is ready; to be asked when the change has been made."""
@@ -33,4 +35,4 @@ class Telling:
 
     def _tell(self) -> None:
         if self._alongside is not None:
-            self._told = self._alongside(self._descriptor)
+            self._told = self._alongside.tell(self._descriptor)

@@ -30,7 +30,7 @@ from txregistry.errors import (
     SizeInvalid,
     UploadBusy,
 )
-from txregistry.interfaces import Alongside, IByteStream, IFileWriter, IUpload
+from txregistry.interfaces import IAlongside, IByteStream, IFileWriter, IUpload
 from txregistry.model.byte_range import ContentRange
 from txregistry.model.descriptor import OCTET_STREAM, Descriptor
 from txregistry.model.digest import Digest
@@ -106,7 +106,7 @@ class Upload:
         stream: IByteStream | None = None,
         content_range: ContentRange | None = None,
         length: int | None = None,
-        alongside: Alongside | None = None,
+        alongside: IAlongside | None = None,
     ) -> Descriptor:
         if self._is_fresh() and content_range is None and _is_small(stream, length):
             return await self._commit_whole(digest, stream, length or 0, alongside)
@@ -148,7 +148,7 @@ class Upload:
         digest: Digest,
         stream: IByteStream | None,
         length: int,
-        alongside: Alongside | None,
+        alongside: IAlongside | None,
     ) -> Descriptor:
         """Make a blob of what comes in one go, of which nothing is stored."""
         content = await _whole(stream, length)
@@ -235,7 +235,7 @@ class Upload:
 
     @deferred
     async def _commit(
-        self, receiver: Receiver, digest: Digest, alongside: Alongside | None
+        self, receiver: Receiver, digest: Digest, alongside: IAlongside | None
     ) -> None:
         before, self.size = self.size, receiver.writer.size
         try:

@@ -31,6 +31,7 @@ from txregistry.errors import (
     StorageFailure,
 )
 from txregistry.interfaces import Discard, IStorageDriver, Move, Put, Settle, Tell
+from txregistry.testing.drivers.notes import Note
 from txregistry.testing.drivers.suite import KIB, MIB, names, noise, read, write
 
 NOBODY = 65534
@@ -284,6 +285,19 @@ class DurableTests:
         await driver.change([Put("/a/one", b"y"), tell], [Put("/a/two", b"z")])
         assert sorted(synced[:2]) == ["/a/one.tmp", "/a/two.tmp"]
         assert synced[2:] == ["told", "/a", "/a"]
+
+    async def test_note(self, root: Path, synced: list[str], tmp_path: Path) -> None:
+        """What is written down elsewhere is synced together with the name of what it is about."""
+        driver = FilesystemDriver(str(root), cast(DriverThreads, InlineThreads()))
+        await driver.put_content("/a/one", b"x")
+        synced.clear()
+        with (tmp_path / "notes").open("wb") as file:
+            note = Note(
+                lambda: synced.append("written"), lambda: synced.append("note"), file.fileno()
+            )
+            await driver.change([Put("/a/one", b"y"), Tell(lambda: synced.append("told"), note)])
+        assert synced[:2] == ["/a/one.tmp", "written"]
+        assert sorted(synced[2:]) == ["/a", "note"]
 
     async def test_settle(self, driver: IStorageDriver, synced: list[str]) -> None:
         """What somebody else may not have synced is, once."""

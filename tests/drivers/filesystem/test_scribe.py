@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Semaphore
@@ -18,6 +19,7 @@ from txregistry.deferreds import deferred
 from txregistry.drivers.filesystem import whole
 from txregistry.errors import PathNotFound, StorageFailure
 from txregistry.interfaces import Change, IStorageDriver, Put, Settle, Tell
+from txregistry.testing.drivers.notes import Note
 
 
 class Syncs:
@@ -131,6 +133,20 @@ class ScribeTests:
         syncs.gate.release(1000)
         await driver.change([*put(0), Tell(tell)]).addCallback(lambda _: told.append("done"))
         assert told == ["seen", "done"]
+
+    async def test_noting(self, driver: IStorageDriver, syncs: Syncs, root: Path) -> None:
+        """
+        What is written down on the same file system is synced with it, elsewhere by itself.
+        """
+        done: list[str] = []
+        syncs.gate.release(1000)
+        with (root.parent / "here").open("wb") as here, open(os.devnull, "wb") as elsewhere:
+            for file in (here, elsewhere):
+                note = Note(
+                    lambda: done.append("written"), lambda: done.append("synced"), file.fileno()
+                )
+                await driver.change([*put(0), Tell(lambda: done.append("told"), note)])
+        assert done == ["written", "written", "synced"]
 
     async def test_cancelled(self, driver: IStorageDriver, syncs: Syncs, root: Path) -> None:
         """

@@ -15,7 +15,7 @@ from txregistry.drivers.filesystem import failures, hidden
 from txregistry.drivers.filesystem.durability import Names
 from txregistry.drivers.filesystem.reading import stat_path
 from txregistry.errors import PathNotFound
-from txregistry.interfaces import Move
+from txregistry.interfaces import INote, Move
 
 _log = Logger()
 
@@ -32,12 +32,14 @@ class Changing:
     :ivar way: what is to be settled before it can be seen.
     :ivar names: what is to be settled then, since others may have made it anew.
     :ivar directories: which are to be synced then.
+    :ivar notes: and what was written elsewhere.
     """
 
     has_bytes = True
     way: Sequence[str] = ()
     names: Sequence[str] = ()
     directories: Sequence[str] = ()
+    notes: Sequence[INote] = ()
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -202,6 +204,23 @@ class Telling(Changing):
 
     def show(self) -> None:
         self._tell()
+
+
+class Noting(Changing):
+    """
+    Nothing that changes, but what is written of it.
+    """
+
+    has_bytes = False
+
+    def __init__(self, note: INote) -> None:
+        super().__init__("")
+        self._note = note
+
+    def show(self) -> None:
+        self._note.write()
+        if self._note.fileno() >= 0:
+            self.notes = (self._note,)
 
 
 def _opened(path: str, local_path: str) -> int:

@@ -20,11 +20,12 @@ from txregistry.drivers.filesystem.change import (
     Changing,
     Discarding,
     Moving,
+    Noting,
     Putting,
     Settling,
     Telling,
 )
-from txregistry.drivers.filesystem.durability import Names
+from txregistry.drivers.filesystem.durability import Names, Unsynced
 from txregistry.interfaces import Change, Discard, Move, Put, Tell
 
 Steps = Sequence[Sequence[Change]]
@@ -142,14 +143,15 @@ class Changes:
         every = [change for each in going for change in each.step(number)]
         names = [name for change in every for name in change.names]
         directories = [directory for change in every for directory in change.directories]
-        self._settle(going, names, directories)
+        notes = [note for change in every for note in change.notes]
+        self._settle(going, names, directories, notes)
 
     def _settle(
         self,
         going: Sequence[_Going],
         names: Sequence[str],
         directories: Sequence[str] = (),
-        also: Sequence[Changing] = (),
+        also: Sequence[Unsynced] = (),
     ) -> None:
         try:
             self._names.settle(*names, directories=directories, also=also)
@@ -163,6 +165,8 @@ class Changes:
         if isinstance(change, Move):
             return Moving(change, self._root, self._names)
         if isinstance(change, Tell):
+            if change.note is not None:
+                return Noting(change.note)
             return Telling(partial(self._threads.tell, change.call))
         local_path = self._root + change.path
         if isinstance(change, Discard):

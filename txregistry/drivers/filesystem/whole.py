@@ -167,7 +167,7 @@ class Whole:
         """:return: whether a directory, or an open file, is on this file system."""
         try:
             return os.stat(place).st_dev == self._device
-        except FileNotFoundError:
+        except OSError:
             return False
 
     def is_ready(self) -> bool:

@@ -1,27 +1,42 @@
 """
-Several to be told of something new.
+Who is told of something new, for its events.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from attrs import frozen
 from twisted.internet.defer import Deferred
+from zope.interface import implementer
 
 from txregistry.deferreds import deferred
-from txregistry.interfaces import Alongside
+from txregistry.interfaces import IAlongside, INote
 from txregistry.model.descriptor import Descriptor
 
 
-def both(one: Alongside, other: Alongside | None) -> Alongside:
+@implementer(IAlongside)
+@frozen
+class Told:
     """
-    :return: what tells both, at once.
+    One who makes events of it.
+
+    :param tell: hears of it.
+    :param note: makes what may be written instead, if that can be.
+    :param other: who else is to be told; then nothing is written instead.
     """
-    if other is None:
-        return one
+
+    _tell: Callable[[Descriptor], Deferred[None]]
+    _note: Callable[[Descriptor], INote | None]
+    _other: IAlongside | None = None
 
     @deferred
-    async def tell(descriptor: Descriptor) -> None:
-        waiting: list[Deferred[None]] = [one(descriptor), other(descriptor)]
+    async def tell(self, descriptor: Descriptor) -> None:
+        waiting = [self._tell(descriptor)]
+        if self._other is not None:
+            waiting.append(self._other.tell(descriptor))
         for each in waiting:
             await each
 
-    return tell
+    def note(self, descriptor: Descriptor) -> INote | None:
+        return self._note(descriptor) if self._other is None else None

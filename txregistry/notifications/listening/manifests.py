@@ -12,18 +12,19 @@ from zope.interface import implementer
 
 from txregistry.deferreds import deferred, shielded
 from txregistry.interfaces import (
-    Alongside,
+    IAlongside,
     IBlobContent,
     IManifests,
+    INote,
     StoredManifest,
     TagCondition,
 )
 from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import Digest
-from txregistry.model.event import EventAction, Kind
+from txregistry.model.event import EventAction, Kind, Member, Target
 from txregistry.model.manifest import Manifest
 from txregistry.model.name import Reference, Tag
-from txregistry.notifications.listening.alongside import both
+from txregistry.notifications.listening.alongside import Told
 from txregistry.notifications.listening.report import Report
 
 
@@ -53,14 +54,16 @@ class ListeningManifests:
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
-        alongside: Alongside | None = None,
+        alongside: IAlongside | None = None,
     ) -> Deferred[None]:
         def pushed(descriptor: Descriptor) -> Deferred[None]:
             return self._pushed(descriptor, payload, tags)
 
-        return self._manifests.put(
-            manifest, payload, digest, tags, condition, both(pushed, alongside)
-        )
+        def note(descriptor: Descriptor) -> INote | None:
+            return self._note(descriptor, payload, tags)
+
+        told = Told(pushed, note, alongside)
+        return self._manifests.put(manifest, payload, digest, tags, condition, told)
 
     @deferred
     async def delete(self, digest: Digest) -> Sequence[Tag]:
@@ -82,12 +85,25 @@ class ListeningManifests:
 
     @deferred
     async def _pushed(self, descriptor: Descriptor, payload: bytes, tags: Sequence[Tag]) -> None:
-        """Tell it for each tag, since one event has one."""
-        telling, describe = self._report.telling, self._report.targets.manifest
+        telling = self._report.telling
         telling.learn(descriptor.digest, payload)
         references = await telling.named_by(payload)
-        targets = [describe(descriptor, tag, references) for tag in tags or ("",)]
+        targets = self._targets(descriptor, tags, references)
         await self._report.write(EventAction.PUSH, *targets)
+
+    def _note(self, descriptor: Descriptor, payload: bytes, tags: Sequence[Tag]) -> INote | None:
+        telling = self._report.telling
+        if telling.references:
+            return None  # to look for them may take long
+        telling.learn(descriptor.digest, payload)
+        return self._report.note(EventAction.PUSH, *self._targets(descriptor, tags))
+
+    def _targets(
+        self, descriptor: Descriptor, tags: Sequence[Tag], references: tuple[Member, ...] = ()
+    ) -> list[Target]:
+        """:return: one for each tag, since one event has one."""
+        describe = self._report.targets.manifest
+        return [describe(descriptor, tag, references) for tag in tags or ("",)]
 
     @deferred
     async def _delete(self, digest: Digest) -> Sequence[Tag]:

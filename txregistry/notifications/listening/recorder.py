@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txregistry.interfaces import IMetrics, ISink
+from txregistry.interfaces import IMetrics, INote, ISink
 from txregistry.model.access import Requester
 from txregistry.model.event import Event, EventAction, Origin, Source, Target
 from txregistry.notifications.listening.identity import event_id, local_offset
@@ -63,6 +64,14 @@ class Recorder:
         except Exception:  # noqa: BLE001 - the request has succeeded, and that stands
             writing = fail()
         return writing.addCallbacks(self._written, self._failed, errbackArgs=(count,))
+
+    def note(
+        self, requester: Requester, action: EventAction, targets: Sequence[Target]
+    ) -> INote | None:
+        """
+        :return: what makes and writes them in a thread, if the sink can take them so.
+        """
+        return self._sink.note(partial(self._events, requester, action, targets))
 
     def _events(
         self, requester: Requester, action: EventAction, targets: Sequence[Target]

@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from txregistry.deferreds import Threads, deferred
-from txregistry.interfaces import IManifests
+from txregistry.interfaces import IManifests, INote
 from txregistry.model.access import Requester
 from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import Digest
@@ -107,6 +107,12 @@ class Report:
         :return: fires when the sink has it; never fails.
         """
         return self.telling.recorder.record(self._requester, action, targets)
+
+    def note(self, action: EventAction, *targets: Target) -> INote | None:
+        """
+        :return: what tells it when it is written, if that can be.
+        """
+        return self.telling.recorder.note(self._requester, action, targets)
 
     def pulled(self, kind: Kind, descriptor: Descriptor, tag: str = "") -> None:
         """

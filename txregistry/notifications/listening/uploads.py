@@ -9,12 +9,12 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from txregistry.deferreds import deferred
-from txregistry.interfaces import Alongside, IByteStream, IUpload, IUploads
+from txregistry.interfaces import IAlongside, IByteStream, INote, IUpload, IUploads
 from txregistry.model.byte_range import ContentRange
 from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import CANONICAL, Digest
 from txregistry.model.event import EventAction
-from txregistry.notifications.listening.alongside import both
+from txregistry.notifications.listening.alongside import Told
 from txregistry.notifications.listening.report import Report
 
 
@@ -71,10 +71,10 @@ class ListeningUpload:
         stream: IByteStream | None = None,
         content_range: ContentRange | None = None,
         length: int | None = None,
-        alongside: Alongside | None = None,
+        alongside: IAlongside | None = None,
     ) -> Deferred[Descriptor]:
         return self._upload.commit(
-            digest, stream, content_range, length, both(self._pushed, alongside)
+            digest, stream, content_range, length, Told(self._pushed, self._note, alongside)
         )
 
     def cancel(self) -> Deferred[None]:
@@ -82,3 +82,6 @@ class ListeningUpload:
 
     def _pushed(self, descriptor: Descriptor) -> Deferred[None]:
         return self._report.write(EventAction.PUSH, self._report.targets.blob(descriptor))
+
+    def _note(self, descriptor: Descriptor) -> INote | None:
+        return self._report.note(EventAction.PUSH, self._report.targets.blob(descriptor))

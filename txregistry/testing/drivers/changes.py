@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from txregistry.deferreds import deferred
 from txregistry.errors import InvalidPath, PathBusy, PathNotFound
 from txregistry.interfaces import Change, Discard, IStorageDriver, Move, Put, Settle, Tell
+from txregistry.testing.drivers.notes import Note
 from txregistry.testing.drivers.suite import Suite, coroutine_tests, names, read, together
 
 
@@ -54,6 +55,13 @@ class ChangeContract(Suite):
         await told[0]
         assert {"/change/a", "/change/b"} <= set(seen[0])
 
+    async def test_change_notes(self, driver: IStorageDriver) -> None:
+        """What may be written instead is, or it is told: one of both, once."""
+        done: list[str] = []
+        tell = Tell(lambda: done.append("told"), Note(lambda: done.append("written")))
+        await driver.change([Put("/change/a", b"x"), tell], [Put("/change/b", b"x")])
+        assert done in (["told"], ["written"])
+
     async def test_change_tells_nothing(self, driver: IStorageDriver) -> None:
         """Of what fails nothing is told."""
         told: list[int] = []
@@ -61,6 +69,9 @@ class ChangeContract(Suite):
             await driver.change([Settle("/change/absent"), Tell(lambda: told.append(1))])
         with pytest.raises(PathNotFound):
             await driver.change([Settle("/change/absent")], [Tell(lambda: told.append(2))])
+        tell = Tell(lambda: told.append(3), Note(lambda: told.append(3)))
+        with pytest.raises(PathNotFound):
+            await driver.change([Settle("/change/absent"), tell])
         assert told == []
 
     async def test_change_nothing(self, driver: IStorageDriver) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from attrs import frozen
 from twisted.internet.defer import Deferred
+from zope.interface import implementer
 
 from txregistry.deferreds import deferred
-from txregistry.interfaces import IRegistry, IRepository, TagCondition
+from txregistry.interfaces import IAlongside, IRegistry, IRepository, TagCondition
 from txregistry.model import media_types
 from txregistry.model.access import Requester
 from txregistry.model.descriptor import Descriptor
@@ -43,6 +44,7 @@ class Suite:
         return opened(registry)
 
 
+@implementer(IAlongside)
 class Told:
     """
     Is told of something new, and takes its time.
@@ -59,11 +61,15 @@ class Told:
         self._go_on: Deferred[None] = Deferred()
 
     @deferred
-    async def __call__(self, descriptor: Descriptor) -> None:
+    async def tell(self, descriptor: Descriptor) -> None:
+        """Take one's time."""
         self.of.append(descriptor)
         await self._look(descriptor.digest)
         self._come.callback(None)
         await self._go_on
+
+    def note(self, descriptor: Descriptor) -> None:
+        """Have nothing written: it wants to be told."""
 
     def come(self) -> Deferred[None]:
         """:return: fires when it has been told, and has seen it."""

@@ -17,7 +17,7 @@ from zope.interface import implementer
 from txregistry.deferreds import deferred
 from txregistry.errors import ConfigurationError, Denied, ManifestUnknown, Problem
 from txregistry.interfaces import (
-    Alongside,
+    IAlongside,
     IBlobs,
     IManifests,
     IReferrers,
@@ -95,7 +95,7 @@ class _Manifests(proxyForInterface(IManifests)):  # type: ignore[misc]  # as abo
         digest: Digest,
         tags: Sequence[Tag] = (),
         condition: TagCondition | None = None,
-        alongside: Alongside | None = None,
+        alongside: IAlongside | None = None,
     ) -> None:
         for tag in tags:
             await self._immutable.check_set(tag, digest)
