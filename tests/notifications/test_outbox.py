@@ -335,6 +335,35 @@ class OutboxTests:
         assert [ids for ids, _ in kit.store.writes] == [["0", "1", "2"]]
         assert kit.outbox.note(lambda: [event("3")]) is not None
 
+    def test_note_behind_what_waits(self, kit: Kit) -> None:
+        """
+        While nothing can be written a note that was made before waits behind all that waits.
+        """
+        note = kit.outbox.note(lambda: [event("2")])
+        assert note is not None
+        kit.store.refuses = True
+        kit.outbox.write([event("0")])
+        kit.threads.end()
+        kit.outbox.write([event("1")])
+        note.write()
+        kit.threads.hear()
+        kit.store.refuses = False
+        kit.clock.advance(AGAIN_SECONDS)
+        kit.threads.end()
+        assert [ids for ids, _ in kit.store.writes] == [["0", "1", "2"]]
+
+    def test_note_after_the_end(self, kit: Kit) -> None:
+        """
+        What can't be written at the end is counted as lost.
+        """
+        note = kit.outbox.note(lambda: [event("0"), event("e" * kit.store.most)])
+        assert note is not None
+        kit.outbox.close()
+        note.write()
+        kit.threads.hear()
+        assert [ids for ids, _ in kit.store.writes] == [["0"]]
+        assert kit.metrics.counted(LOST) == 1
+
     def test_note_too_large(self, kit: Kit) -> None:
         """
         One that the store will never take is a dead letter.

@@ -153,11 +153,16 @@ class Database:
 
         :raises Unusable: if that can't be.
         """
-        if self.log_file >= 0:
-            try:
-                os.fdatasync(self.log_file)
-            except OSError as error:
-                raise Unusable(f"can't sync: {error.strerror}") from error
+        try:
+            with self._threads:  # or else another thread might close it meanwhile
+                log = os.dup(self.log_file) if self.log_file >= 0 else -1
+            if log >= 0:
+                try:
+                    os.fdatasync(log)
+                finally:
+                    os.close(log)
+        except OSError as error:
+            raise Unusable(f"can't sync: {error.strerror}") from error
 
     # inside
 

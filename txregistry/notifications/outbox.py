@@ -193,7 +193,9 @@ class Outbox:
         try:
             with self._order:
                 own = [[kept] for kept in self._encoded(events(), durable=True)]
-                outcomes = [self._write_group(group) for group in (*iter(self._take, []), *own)]
+                # What can't be written stays where it is, before what comes now.
+                waiting = () if self._refused or self._failing else iter(self._take, [])
+                outcomes = [self._write_group(group) for group in (*waiting, *own)]
         except Exception:  # noqa: BLE001 - whatever it is, what they tell of has happened
             self.log.failure("events can't be written, and nobody will be told of them")
             return
@@ -267,6 +269,9 @@ class Outbox:
 
     def _keep(self, some: Sequence[_Kept]) -> None:
         """Let some wait until they are written."""
+        if self._closed:
+            self._lose(sum(len(kept.entries) for kept in some))
+            return
         with self._queue:
             self._waiting.extend(some)
             self._size += sum(kept.size for kept in some)
