@@ -141,10 +141,13 @@ class IFileWriter(Interface):
 class Put:
     """
     A change: a small file is written whole, in place of what was there.
+
+    :param once: if it is there with this content already, it is settled instead.
     """
 
     path: str
     content: bytes
+    once: bool = False
 
 
 @frozen

@@ -5,6 +5,7 @@ Changes in steps, for a driver that has no better way than to make one after the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from twisted.logger import Logger
 
@@ -28,7 +29,7 @@ async def one_by_one(driver: IStorageDriver, steps: Sequence[Sequence[Change]]) 
 
 async def _make(driver: IStorageDriver, change: Change) -> None:
     if isinstance(change, Put):
-        await driver.put_content(change.path, change.content)
+        await _put(driver, change)
     elif isinstance(change, Move):
         await driver.move(change.source, change.destination)
     elif isinstance(change, Discard):
@@ -37,6 +38,15 @@ async def _make(driver: IStorageDriver, change: Change) -> None:
         await driver.settle(change.path)
     else:
         change.call()
+
+
+async def _put(driver: IStorageDriver, change: Put) -> None:
+    if change.once:
+        with suppress(PathNotFound):
+            if await driver.get_content(change.path) == change.content:
+                await driver.settle(change.path)
+                return
+    await driver.put_content(change.path, change.content)
 
 
 async def _discard(driver: IStorageDriver, path: str) -> None:

@@ -6,6 +6,7 @@ The daemon, whole.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
@@ -115,6 +116,8 @@ class RegistryService(MultiService):
                 self.log.warn("{warning}", warning=warning)  # noqa: G010 - Twisted's logger has no other
             self.log.info("listening on {address}", address=self.listening.address)
         super().startService()
+        # What is there by now stays there: to look through it for garbage would be in vain.
+        gc.freeze()
 
     @deferred
     async def stopService(self) -> None:

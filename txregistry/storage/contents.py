@@ -119,12 +119,8 @@ class Contents:
             if they weren't.
         :param then: steps to go on with when both are there.
         """
-        path = paths.blob(digest)
+        add = Put(paths.blob(digest), content, once=True)
         async with holding(self._locks, content_key(digest)):
-            add: Change = Put(path, content)
-            with suppress(PathNotFound):
-                if await self._driver.get_content(path) == content:
-                    add = Settle(path)
             await self._driver.change([add, *links], *then)
 
     @deferred

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred
@@ -75,6 +75,10 @@ class WebOptions:
     redirects: bool = True
 
 
+_OFTEN: Final = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH"})
+"""The methods of pulls and pushes, of which there are many."""
+
+
 class RegistryApplication:
     """
     Answers requests.
@@ -118,7 +122,7 @@ class RegistryApplication:
     def dispatch(self, request: RegistryRequest) -> None:
         """Begin to answer a request whose head has arrived."""
         exchange = RunningExchange(request, self._seconds(), urls=self._options.urls)
-        if request.method in (b"GET", b"HEAD"):
+        if request.method in _OFTEN:
             self._go_short_way(exchange)
         else:
             self._go_kleins_way(exchange)
@@ -158,7 +162,7 @@ class RegistryApplication:
 
     async def _find_and_answer(self, exchange: RunningExchange) -> Response:
         self._enter(exchange)
-        if exchange.path == "/":
+        if exchange.path == "/" and exchange.request.method in (b"GET", b"HEAD"):
             return Response(200, (ALIVE,))
         below = self._below_prefix(exchange)
         if below in self._tokens.pages:

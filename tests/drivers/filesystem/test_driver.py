@@ -286,6 +286,17 @@ class DurableTests:
         assert sorted(synced[:2]) == ["/a/one.tmp", "/a/two.tmp"]
         assert synced[2:] == ["told", "/a", "/a"]
 
+    async def test_once(self, driver: IStorageDriver, root: Path, synced: list[str]) -> None:
+        """What is there already isn't written again, but synced if nobody knows that it was."""
+        (root / "a").mkdir()
+        (root / "a" / "file").write_bytes(b"x")
+        inode = (root / "a" / "file").stat().st_ino
+        await driver.change([Put("/a/file", b"x", once=True)])
+        assert (root / "a" / "file").stat().st_ino == inode
+        assert set(synced) == {"/a/file", "/a", "/"}
+        await driver.change([Put("/a/file", b"y", once=True)])
+        assert (root / "a" / "file").read_bytes() == b"y"
+
     async def test_note(self, root: Path, synced: list[str], tmp_path: Path) -> None:
         """What is written down elsewhere is synced together with the name of what it is about."""
         driver = FilesystemDriver(str(root), cast(DriverThreads, InlineThreads()))

@@ -26,6 +26,7 @@ from txregistry.drivers.filesystem.change import (
     Telling,
 )
 from txregistry.drivers.filesystem.durability import Names, Unsynced
+from txregistry.drivers.filesystem.reading import has_content
 from txregistry.interfaces import Change, Discard, Move, Put, Tell
 
 Steps = Sequence[Sequence[Change]]
@@ -160,15 +161,20 @@ class Changes:
                 each.fail(error)
 
     def _of(self, change: Change) -> Changing:
-        if isinstance(change, Put):
-            return Putting(change.path, self._root + change.path, change.content, self._names)
+        if isinstance(change, Tell):
+            return self._told(change)
         if isinstance(change, Move):
             return Moving(change, self._root, self._names)
-        if isinstance(change, Tell):
-            if change.note is not None:
-                return Noting(change.note)
-            return Telling(partial(self._threads.tell, change.call))
         local_path = self._root + change.path
         if isinstance(change, Discard):
             return Discarding(change.path, local_path)
+        if isinstance(change, Put) and not (
+            change.once and has_content(local_path, change.content)
+        ):
+            return Putting(change.path, local_path, change.content, self._names)
         return Settling(change.path, local_path, self._names)
+
+    def _told(self, change: Tell) -> Changing:
+        if change.note is not None:
+            return Noting(change.note)
+        return Telling(partial(self._threads.tell, change.call))

@@ -56,6 +56,19 @@ def read_whole(path: str, local_path: str) -> bytes:
         return file.read()
 
 
+def has_content(local_path: str, content: bytes) -> bool:
+    """
+    :return: whether a file is known to have some content, and no more.
+    """
+    try:
+        if os.stat(local_path).st_size != len(content):
+            return False
+        with open(local_path, "rb", buffering=0) as file:
+            return file.readall() == content
+    except OSError:
+        return False
+
+
 def stat_path(path: str, local_path: str) -> FileInfo:
     """
     :param path: the driver's.

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from txregistry.deferreds import deferred
-from txregistry.errors import InvalidPath, PathBusy, PathNotFound
+from txregistry.errors import DriverError, InvalidPath, PathBusy, PathNotFound
 from txregistry.interfaces import Change, Discard, IStorageDriver, Move, Put, Settle, Tell
 from txregistry.testing.drivers.notes import Note
 from txregistry.testing.drivers.suite import Suite, coroutine_tests, names, read, together
@@ -73,6 +73,18 @@ class ChangeContract(Suite):
         with pytest.raises(PathNotFound):
             await driver.change([Settle("/change/absent"), tell])
         assert told == []
+
+    async def test_change_once(self, driver: IStorageDriver) -> None:
+        """What is to be there once is there afterwards, whatever was before."""
+        once = Put("/change/file", b"content", once=True)
+        for before in (None, b"content", b"cont", b"contents", b"another", b""):
+            if before is not None:
+                await driver.put_content("/change/file", before)
+            await driver.change([once])
+            assert await driver.get_content("/change/file") == b"content"
+        await driver.put_content("/change/directory/file", b"x")
+        with pytest.raises(DriverError):
+            await driver.change([Put("/change/directory", b"content", once=True)])
 
     async def test_change_nothing(self, driver: IStorageDriver) -> None:
         """No change is one, too."""
