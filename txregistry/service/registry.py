@@ -21,6 +21,7 @@ from txregistry.notifications.listening.registry import ListeningRegistry
 from txregistry.notifications.listening.report import Telling
 from txregistry.places import shared_places
 from txregistry.service.context import WorkerContext
+from txregistry.service.hashing import hash_threads
 from txregistry.storage.ids import SHAPE
 from txregistry.storage.registry import Registry
 from txregistry.storage.switches import ReadOnlyRegistry, UndeletableRegistry
@@ -105,6 +106,7 @@ def build_registry(
         locks,
         boot_id(),
         None if context is None else shared_places(SHAPE, context.used_ids_path),
+        hash_threads(reactor, 1 if context is None else context.count),
     )
     registry: IRegistry = stored
     if caches is not None:

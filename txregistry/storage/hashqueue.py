@@ -16,7 +16,7 @@ from txregistry.storage.hashing import RunningHash
 HASHED_AT_ONCE: Final = 64 * 1024
 """More bytes than this are hashed in a thread."""
 
-AT_ONCE: Final = 32 * 1024 * 1024
+AT_ONCE: Final = 8 * 1024 * 1024
 """How many bytes of one file are hashed before another may have the thread."""
 
 MOST: Final = 8 * 1024 * 1024

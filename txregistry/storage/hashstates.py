@@ -60,7 +60,7 @@ class HashStates:
         with suppress(PathNotFound):
             if size < WORTH_SAVING:
                 data = paths.upload_data(self._name, self._id)
-                running = await hash_file(driver, data, algorithm, self._parts.threads)
+                running = await hash_file(driver, data, algorithm, self._parts.hashing)
                 # A driver need not show all bytes before it is asked to commit them.
                 receiver.hash = running if running.length == size else None
             elif hashing.can_load(algorithm):

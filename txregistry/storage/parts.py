@@ -25,7 +25,8 @@ class Parts:
     Made once for a registry, in :mod:`txregistry.storage.registry`.
 
     :param driver: where everything is.
-    :param threads: where hashes are computed.
+    :param threads: where what takes a while is done.
+    :param hashing: those in which much is hashed.
     :param locks: what keeps apart changes of the same thing.
     :param now: tells the time of day, in UTC.
     :param validation: what a pushed manifest must fulfil.
@@ -35,6 +36,7 @@ class Parts:
 
     driver: IStorageDriver
     threads: Threads
+    hashing: Threads
     locks: ILocks
     now: Callable[[], datetime]
     validation: Validation

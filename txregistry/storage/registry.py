@@ -36,7 +36,7 @@ class Registry:
     The rules of a registry over a driver.
 
     :param driver: where everything is.
-    :param threads: where hashes are computed.
+    :param threads: where what takes a while is done.
     :param now: tells the time of day, in UTC.
     :param validation: what a pushed manifest must fulfil.
     :param locks: what keeps apart changes of the same thing; by default only those of this
@@ -45,6 +45,7 @@ class Registry:
         goes on with hashes that it saved.
     :param used_ids: memory, as :data:`~txregistry.storage.ids.SHAPE` says, that is shared with
         other processes that serve the same tree; by default it is only this object's.
+    :param hashing: threads in which much is hashed; by default those where all else is done.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Registry:
         locks: ILocks | None = None,
         boot: str = "",
         used_ids: Places | None = None,
+        hashing: Threads | None = None,
     ) -> None:
         locks = locks or Locks()
         self._parts: Final = Parts(
             driver=driver,
             threads=threads,
+            hashing=hashing or threads,
             locks=locks,
             now=now,
             validation=validation or Validation(),

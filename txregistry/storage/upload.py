@@ -180,7 +180,7 @@ class Upload:
             await self.begin()
         writer = await self._writer()
         self.size = writer.size
-        receiver = Receiver(writer, algorithm, self._parts.threads)
+        receiver = Receiver(writer, algorithm, self._parts.hashing)
         try:
             await self._parts.driver.stat(paths.upload_started_at(self._name, self.id))
             await self._states.resume(receiver)
@@ -270,7 +270,7 @@ class Upload:
             # A hash that was saved long ago, perhaps by another program, may be wrong; what
             # lies there can't.
             running = await hash_file(
-                self._parts.driver, self._data, digest.algorithm, self._parts.threads
+                self._parts.driver, self._data, digest.algorithm, self._parts.hashing
             )
         _check(digest, running.hexdigest())
 
