@@ -196,6 +196,9 @@ class INote(Interface):
     def sync() -> None:
         """Make it durable, unless it is."""
 
+    def done() -> None:
+        """Hear, in the reactor's thread, that the changes were made, be it written or not."""
+
 
 @frozen
 class Tell:

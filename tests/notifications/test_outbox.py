@@ -23,7 +23,7 @@ from txregistry.notifications import outbox
 from txregistry.notifications.counting import LOST
 from txregistry.notifications.database import Unusable
 from txregistry.notifications.directory import OutboxDirectory
-from txregistry.notifications.outbox import AGAIN_SECONDS, GATHER_SECONDS, Outbox
+from txregistry.notifications.outbox import AGAIN_SECONDS, GATHER_SECONDS, RING_SECONDS, Outbox
 from txregistry.notifications.store import Entry, Store
 from txregistry.notifications.writer import Writer
 from txregistry.observability.metrics import Metrics
@@ -297,8 +297,11 @@ class OutboxTests:
         note.write()
         assert kit.store.writes == [(["0", "1"], False), (["2", "3"], False)]
         assert kit.rings == 0
-        kit.threads.hear()
-        assert kit.rings == 2
+        for _ in range(3):
+            note.done()
+        assert kit.rings == 0
+        kit.clock.advance(RING_SECONDS)
+        assert kit.rings == 1
         kit.clock.advance(GATHER_SECONDS)
         kit.threads.end()
         assert len(kit.store.writes) == 2
@@ -358,7 +361,10 @@ class OutboxTests:
         """
         note = kit.outbox.note(lambda: [event("0"), event("e" * kit.store.most)])
         assert note is not None
+        note.done()
         kit.outbox.close()
+        assert kit.rings == 1
+        note.done()
         note.write()
         kit.threads.hear()
         assert [ids for ids, _ in kit.store.writes] == [["0"]]

@@ -106,6 +106,7 @@ class HashQueueTests:
         assert not come
         threads.work()
         assert come
+        threads.work()
         assert started(queue.finish(MOST + len(LARGE))).called
 
     def test_turns(self, threads: LateThreads, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,9 @@ from txregistry.notifications.store import Entry
 GATHER_SECONDS: Final = 0.05
 """How long pulls wait for others to be kept with."""
 
+RING_SECONDS: Final = 0.01
+"""How long it is gathered what others have written, before it is told that something was."""
+
 AGAIN_SECONDS: Final = 1.0
 """After which it is tried again to write to an outbox that can't be written."""
 
@@ -103,6 +106,9 @@ class _Note:
     def sync(self) -> None:
         self._outbox.sync_here()
 
+    def done(self) -> None:
+        self._outbox.written_here()
+
 
 @implementer(ISink)
 class Outbox:
@@ -150,6 +156,7 @@ class Outbox:
         self._waiting: deque[_Kept] = deque()
         self._size = 0
         self._later: IDelayedCall | None = None
+        self._rings: IDelayedCall | None = None
         self._writing: Deferred[None] | None = None
         self._refused = False
         self._failing = False
@@ -175,6 +182,9 @@ class Outbox:
         """Write what waits."""
         self._closed = True
         self._cancel()
+        if self._rings is not None:
+            self._rings.cancel()
+            self._ring()
         failures = 0
         while failures < CLOSING_TRIES and (self._waiting or self._writing is not None):
             await (self._write() if self._writing is None else _ended(self._writing))
@@ -199,7 +209,7 @@ class Outbox:
         except Exception:  # noqa: BLE001 - whatever it is, what they tell of has happened
             self.log.failure("events can't be written, and nobody will be told of them")
             return
-        for outcome in outcomes:
+        for outcome in filter(None, outcomes):
             self._threads.tell(outcome)
 
     def sync_here(self) -> None:
@@ -213,8 +223,17 @@ class Outbox:
         """:return: the descriptor of the file in which it was written; -1 for none."""
         return self._store.fileno()
 
-    def _write_group(self, group: Sequence[_Kept]) -> Callable[[], None]:
-        """:return: what is to be done then, in the reactor's thread."""
+    def written_here(self) -> None:
+        """Hear, in the reactor's thread, that something may have been written."""
+        if not self._failing and not self._closed and self._rings is None:
+            self._rings = self._clock.callLater(RING_SECONDS, self._ring)
+
+    def _ring(self) -> None:
+        self._rings = None
+        self._written()
+
+    def _write_group(self, group: Sequence[_Kept]) -> Callable[[], None] | None:
+        """:return: what is to be done then at once, in the reactor's thread."""
         if self._refused or self._failing or group[0].size > self._store.most:
             return partial(self._keep, group)
         try:
@@ -223,13 +242,10 @@ class Outbox:
         except Exception as error:  # noqa: BLE001 - whatever it is, no request fails of it
             self._refused = True  # what comes before that is known stays behind
             return partial(self._failed_here, group, error)
-        return partial(self._written_here, group)
+        # To wake the reactor costs more than to write.
+        return partial(_tell, group) if durable else None
 
     # inside
-
-    def _written_here(self, group: Sequence[_Kept]) -> None:
-        self._succeeded()
-        _tell(group)
 
     def _failed_here(self, group: Sequence[_Kept], error: Exception) -> None:
         self._failed(group, error)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred, succeed
 
-from txregistry.interfaces import Change, IAlongside, Tell
+from txregistry.interfaces import Change, IAlongside, INote, Tell
 from txregistry.model.descriptor import Descriptor
 
 
@@ -21,16 +21,20 @@ class Telling:
     def __init__(self, alongside: IAlongside | None, descriptor: Descriptor) -> None:
         self._alongside = alongside
         self._descriptor = descriptor
+        self._note: INote | None = None
         self._told: Deferred[None] = succeed(None)
 
     def changes(self) -> list[Change]:
         """:return: what to put behind the change that makes it seen."""
         if self._alongside is None:
             return []
-        return [Tell(self._tell, self._alongside.note(self._descriptor))]
+        self._note = self._alongside.note(self._descriptor)
+        return [Tell(self._tell, self._note)]
 
     def told(self) -> Deferred[None]:
         """:return: fires when whom to tell is ready; to be asked when the change has been made."""
+        if self._note is not None:
+            self._note.done()
         return self._told
 
     def _tell(self) -> None:

@@ -39,3 +39,6 @@ class Note:
 
     def sync(self) -> None:
         self._synced()
+
+    def done(self) -> None:
+        """That is nothing to tell of here."""
