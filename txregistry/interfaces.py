@@ -187,8 +187,12 @@ class INote(Interface):
     None of it raises anything: the changes stand, whatever becomes of the note.
     """
 
-    def write() -> None:
-        """Write it, and leave it to the kernel: called in a thread that others wait for."""
+    def write(*others: INote) -> None:
+        """
+        Write it, and leave it to the kernel: called in a thread that others wait for.
+
+        :param others: what is written at the same time, after it.
+        """
 
     def fileno() -> int:
         """:return: the descriptor of the file in which it was written; -1 for none."""

@@ -27,6 +27,7 @@ from txregistry.notifications.outbox import AGAIN_SECONDS, GATHER_SECONDS, RING_
 from txregistry.notifications.store import Entry, Store
 from txregistry.notifications.writer import Writer
 from txregistry.observability.metrics import Metrics
+from txregistry.testing.drivers.notes import Note
 
 
 class SlowThreads(Threads):
@@ -305,6 +306,17 @@ class OutboxTests:
         kit.clock.advance(GATHER_SECONDS)
         kit.threads.end()
         assert len(kit.store.writes) == 2
+
+    def test_notes_at_the_same_time(self, kit: Kit) -> None:
+        """
+        Notes that are written at the same time are written together, whatever else there is.
+        """
+        notes = [kit.outbox.note(partial(lambda name: [event(name)], name)) for name in "012"]
+        first, *more = filter(None, notes)
+        done: list[str] = []
+        first.write(*more, Note(lambda: done.append("another")))
+        assert kit.store.writes == [(["0", "1", "2"], False)]
+        assert done == ["another"]
 
     def test_note_after_who_waits(self, kit: Kit) -> None:
         """

@@ -36,6 +36,8 @@ ROOM: Final = 16 * 1024 * 1024
 
 CLOSING_TRIES: Final = 2
 
+_LOST: Final = "events can't be written, and nobody will be told of them"
+
 
 class Keeps(Protocol):
     """
@@ -94,20 +96,26 @@ class _Note:
     Events that are written where that is made which they tell of.
     """
 
-    _outbox: Outbox
-    _events: Callable[[], Sequence[Event]]
+    outbox: Outbox
+    events: Callable[[], Sequence[Event]]
 
-    def write(self) -> None:
-        self._outbox.write_here(self._events)
+    def write(self, *others: INote) -> None:
+        together = [self]
+        for other in others:
+            if isinstance(other, _Note) and other.outbox is self.outbox:
+                together.append(other)
+            else:
+                other.write()
+        self.outbox.write_here(*(note.events for note in together))
 
     def fileno(self) -> int:
-        return self._outbox.fileno()
+        return self.outbox.fileno()
 
     def sync(self) -> None:
-        self._outbox.sync_here()
+        self.outbox.sync_here()
 
     def done(self) -> None:
-        self._outbox.written_here()
+        self.outbox.written_here()
 
 
 @implementer(ISink)
@@ -194,23 +202,31 @@ class Outbox:
 
     # what notes do, in any thread
 
-    def write_here(self, events: Callable[[], Sequence[Event]]) -> None:
+    def write_here(self, *events: Callable[[], Sequence[Event]]) -> None:
         """
         Write events, after all that waits.  They need not be durable.
 
-        :param events: makes them.
+        :param events: make them.
         """
         try:
             with self._order:
-                own = [[kept] for kept in self._encoded(events(), durable=True)]
+                made = [event for make in events for event in self._made(make)]
+                own = [[kept] for kept in self._encoded(made, durable=True)] if made else []
                 # What can't be written stays where it is, before what comes now.
                 waiting = () if self._refused or self._failing else iter(self._take, [])
                 outcomes = [self._write_group(group) for group in (*waiting, *own)]
         except Exception:  # noqa: BLE001 - whatever it is, what they tell of has happened
-            self.log.failure("events can't be written, and nobody will be told of them")
+            self.log.failure(_LOST)
             return
         for outcome in filter(None, outcomes):
             self._threads.tell(outcome)
+
+    def _made(self, make: Callable[[], Sequence[Event]]) -> Sequence[Event]:
+        try:
+            return make()
+        except Exception:  # noqa: BLE001 - the others are written all the same
+            self.log.failure(_LOST)
+            return ()
 
     def sync_here(self) -> None:
         """Make durable what was written so."""

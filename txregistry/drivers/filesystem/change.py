@@ -208,7 +208,7 @@ class Telling(Changing):
 
 class Noting(Changing):
     """
-    Nothing that changes, but what is written of it.
+    Nothing that changes, but what is to be written of it.
     """
 
     has_bytes = False
@@ -218,9 +218,7 @@ class Noting(Changing):
         self._note = note
 
     def show(self) -> None:
-        self._note.write()
-        if self._note.fileno() >= 0:
-            self.notes = (self._note,)
+        self.notes = (self._note,)
 
 
 def _opened(path: str, local_path: str) -> int:

@@ -27,7 +27,7 @@ from txregistry.drivers.filesystem.change import (
 )
 from txregistry.drivers.filesystem.durability import Names, Unsynced
 from txregistry.drivers.filesystem.reading import has_content
-from txregistry.interfaces import Change, Discard, Move, Put, Tell
+from txregistry.interfaces import Change, Discard, INote, Move, Put, Tell
 
 Steps = Sequence[Sequence[Change]]
 """What is to be changed, one step after the other."""
@@ -83,6 +83,14 @@ class _Going:
                 self.error = error
 
 
+def _write_notes(going: Sequence[_Going], number: int) -> list[INote]:
+    """:return: what was written that has to be synced."""
+    notes = [note for each in going for change in each.step(number) for note in change.notes]
+    if notes:
+        notes[0].write(*notes[1:])
+    return [note for note in notes if note.fileno() >= 0]
+
+
 def _well(going: Sequence[_Going]) -> list[_Going]:
     """:return: those that have not failed."""
     return [each for each in going if each.error is None]
@@ -128,8 +136,9 @@ class Changes:
             for number in range(max(len(each.steps) for each in going)):
                 for each in going:
                     each.show(number)
+                notes = _write_notes(_well(going), number)
                 if durable:
-                    self._sync_names(_well(going), number)
+                    self._sync_names(_well(going), number, notes)
         finally:
             for each in going:
                 each.end()
@@ -140,11 +149,10 @@ class Changes:
         way = [name for change in every for name in change.way]
         self._settle(going, way, also=[change for change in every if change.has_bytes])
 
-    def _sync_names(self, going: Sequence[_Going], number: int) -> None:
+    def _sync_names(self, going: Sequence[_Going], number: int, notes: Sequence[INote]) -> None:
         every = [change for each in going for change in each.step(number)]
         names = [name for change in every for name in change.names]
         directories = [directory for change in every for directory in change.directories]
-        notes = [note for change in every for note in change.notes]
         self._settle(going, names, directories, notes)
 
     def _settle(

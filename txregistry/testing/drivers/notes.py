@@ -31,8 +31,10 @@ class Note:
         self._synced = synced
         self._descriptor = descriptor
 
-    def write(self) -> None:
+    def write(self, *others: INote) -> None:
         self._written()
+        for other in others:
+            other.write()
 
     def fileno(self) -> int:
         return self._descriptor
