@@ -296,6 +296,8 @@ class DurableTests:
         assert set(synced) == {"/a/file", "/a", "/"}
         await driver.change([Put("/a/file", b"y", once=True)])
         assert (root / "a" / "file").read_bytes() == b"y"
+        with pytest.raises(StorageFailure):
+            await driver.change([Put("/a", b"x", once=True)])
 
     async def test_note(self, root: Path, synced: list[str], tmp_path: Path) -> None:
         """What is written down elsewhere is synced together with the name of what it is about."""

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from txregistry.deferreds import deferred
-from txregistry.errors import DriverError, InvalidPath, PathBusy, PathNotFound
+from txregistry.errors import InvalidPath, PathBusy, PathNotFound
 from txregistry.interfaces import Change, Discard, IStorageDriver, Move, Put, Settle, Tell
 from txregistry.testing.drivers.notes import Note
 from txregistry.testing.drivers.suite import Suite, coroutine_tests, names, read, together
@@ -82,9 +82,6 @@ class ChangeContract(Suite):
                 await driver.put_content("/change/file", before)
             await driver.change([once])
             assert await driver.get_content("/change/file") == b"content"
-        await driver.put_content("/change/directory/file", b"x")
-        with pytest.raises(DriverError):
-            await driver.change([Put("/change/directory", b"content", once=True)])
 
     async def test_change_nothing(self, driver: IStorageDriver) -> None:
         """No change is one, too."""
