@@ -11,6 +11,7 @@ MIB: Final = 1024 * 1024
 
 _TRIM_THRESHOLD: Final = -1
 _MMAP_THRESHOLD: Final = -3
+_ARENA_MAX: Final = -8
 
 KEPT: Final = 16 * MIB
 """How much may lie free at the end of the heap, in bytes."""
@@ -26,10 +27,15 @@ def keep_heap() -> None:
     Bodies come in pieces of up to 1 MiB.  Left to itself, the GNU C library gives the memory of
     each back to the kernel as soon as it is stored, and asks for that of the next: to get the pages
     again takes a tenth of the processor time of a large push.
+
+    What is kept is kept once: left to itself, the library has a heap for each thread, and after a
+    while each has room for the largest document that it ever read.  Threads of Python take turns,
+    so they don't wait for each other here either.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return
+    mallopt(_ARENA_MAX, 1)
     mallopt(_MMAP_THRESHOLD, APART)
     mallopt(_TRIM_THRESHOLD, KEPT)
