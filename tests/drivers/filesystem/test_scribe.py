@@ -17,6 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from tests.drivers.filesystem.conftest import MakeDriver
 from txregistry.deferreds import deferred
 from txregistry.drivers.filesystem import whole
+from txregistry.drivers.filesystem.change import Changing
 from txregistry.errors import PathNotFound, StorageFailure
 from txregistry.interfaces import Change, IStorageDriver, Put, Settle, Tell
 from txregistry.testing.drivers.notes import Note
@@ -147,6 +148,18 @@ class ScribeTests:
                 )
                 await driver.change([*put(0), Tell(lambda: done.append("told"), note)])
         assert done == ["written", "written", "synced"]
+
+    async def test_broken(
+        self, driver: IStorageDriver, syncs: Syncs, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        If nobody thought of what goes wrong, nobody waits for ever, and it goes on.
+        """
+        syncs.gate.release(1000)
+        with monkeypatch.context() as patched:
+            patched.setattr(Changing, "end", lambda _: 1 / 0)
+            assert isinstance(await failure(driver.change(put(0))), ZeroDivisionError)
+        await driver.change(put(1))
 
     async def test_cancelled(self, driver: IStorageDriver, syncs: Syncs, root: Path) -> None:
         """

@@ -32,7 +32,7 @@ class Changing:
     :ivar way: what is to be settled before it can be seen.
     :ivar names: what is to be settled then, since others may have made it anew.
     :ivar directories: which are to be synced then.
-    :ivar notes: and what was written elsewhere.
+    :ivar notes: what is written elsewhere when it can be seen.
     """
 
     has_bytes = True
@@ -215,10 +215,7 @@ class Noting(Changing):
 
     def __init__(self, note: INote) -> None:
         super().__init__("")
-        self._note = note
-
-    def show(self) -> None:
-        self.notes = (self._note,)
+        self.notes = (note,)
 
 
 def _opened(path: str, local_path: str) -> int:

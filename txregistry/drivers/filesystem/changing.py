@@ -8,14 +8,12 @@ step is a few renames, and one sync of the directories in which they were, side 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from operator import methodcaller
 
 from attrs import frozen
 
 from txregistry.deferreds import Threads
-from txregistry.drivers.filesystem import failures
 from txregistry.drivers.filesystem.change import (
     Changing,
     Discarding,
@@ -26,6 +24,7 @@ from txregistry.drivers.filesystem.change import (
     Telling,
 )
 from txregistry.drivers.filesystem.durability import Names, Unsynced
+from txregistry.drivers.filesystem.going import Going
 from txregistry.drivers.filesystem.reading import has_content
 from txregistry.interfaces import Change, Discard, INote, Move, Put, Tell
 
@@ -33,57 +32,7 @@ Steps = Sequence[Sequence[Change]]
 """What is to be changed, one step after the other."""
 
 
-class _Going:
-    """
-    Somebody's changes on their way.
-
-    :ivar error: how they failed; then nothing more is done.
-    """
-
-    def __init__(self, steps: Sequence[Sequence[Changing]]) -> None:
-        self.steps = steps
-        self.error: Exception | None = None
-
-    @property
-    def every(self) -> list[Changing]:
-        """All of them."""
-        return [change for step in self.steps for change in step]
-
-    def step(self, number: int) -> Sequence[Changing]:
-        """:return: one step; empty if there are fewer."""
-        return self.steps[number] if number < len(self.steps) else ()
-
-    def begin(self) -> None:
-        """Do what nobody sees."""
-        self._each(self.every, methodcaller("begin"))
-
-    def show(self, number: int) -> None:
-        """Let a step be seen."""
-        self._each(self.step(number), methodcaller("show"))
-
-    def fail(self, error: Exception) -> None:
-        """Know that something could not be synced."""
-        try:
-            with failures.making(self.every[0].path):
-                raise error
-        except Exception as told:  # noqa: BLE001 - whatever it is told as
-            self.error = told
-
-    def end(self) -> None:
-        """Let go of everything."""
-        for change in self.every:
-            change.end()
-
-    def _each(self, changes: Sequence[Changing], do: Callable[[Changing], None]) -> None:
-        if self.error is None:
-            try:
-                for change in changes:
-                    do(change)
-            except Exception as error:  # noqa: BLE001 - who waits gets it, whatever it is
-                self.error = error
-
-
-def _write_notes(going: Sequence[_Going], number: int) -> list[INote]:
+def _write_notes(going: Sequence[Going], number: int) -> list[INote]:
     """:return: what was written that has to be synced."""
     notes = [note for each in going for change in each.step(number) for note in change.notes]
     if notes:
@@ -91,7 +40,7 @@ def _write_notes(going: Sequence[_Going], number: int) -> list[INote]:
     return [note for note in notes if note.fileno() >= 0]
 
 
-def _well(going: Sequence[_Going]) -> list[_Going]:
+def _well(going: Sequence[Going]) -> list[Going]:
     """:return: those that have not failed."""
     return [each for each in going if each.error is None]
 
@@ -127,7 +76,7 @@ class Changes:
 
         :return: for each how it failed, if it did.
         """
-        going = [_Going([[self._of(change) for change in step] for step in each]) for each in many]
+        going = [Going([[self._of(change) for change in step] for step in each]) for each in many]
         try:
             for each in going:
                 each.begin()
@@ -144,12 +93,12 @@ class Changes:
                 each.end()
         return [each.error for each in going]
 
-    def _sync_bytes(self, going: Sequence[_Going]) -> None:
+    def _sync_bytes(self, going: Sequence[Going]) -> None:
         every = [change for each in going for change in each.every]
         way = [name for change in every for name in change.way]
         self._settle(going, way, also=[change for change in every if change.has_bytes])
 
-    def _sync_names(self, going: Sequence[_Going], number: int, notes: Sequence[INote]) -> None:
+    def _sync_names(self, going: Sequence[Going], number: int, notes: Sequence[INote]) -> None:
         every = [change for each in going for change in each.step(number)]
         names = [name for change in every for name in change.names]
         directories = [directory for change in every for directory in change.directories]
@@ -157,7 +106,7 @@ class Changes:
 
     def _settle(
         self,
-        going: Sequence[_Going],
+        going: Sequence[Going],
         names: Sequence[str],
         directories: Sequence[str] = (),
         also: Sequence[Unsynced] = (),

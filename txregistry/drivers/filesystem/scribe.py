@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from threading import Lock
+from typing import Final
 
 from twisted.internet.defer import Deferred
 
@@ -18,7 +19,7 @@ from txregistry.deferreds import shielded
 from txregistry.drivers.filesystem.changing import Changes, Steps
 from txregistry.drivers.filesystem.threads import DriverThreads
 
-MOST = 64
+MOST: Final = 64
 """How many are made at once: the first of them shall not wait long for the last."""
 
 
@@ -51,7 +52,11 @@ class Scribe:
 
     def _work(self) -> None:
         while some := self._take():
-            errors = self._changes.make_all([steps for steps, _ in some])
+            errors: Sequence[Exception | None]
+            try:
+                errors = self._changes.make_all([steps for steps, _ in some])
+            except Exception as error:  # noqa: BLE001 - or they would wait for ever
+                errors = [error] * len(some)
             self._threads.tell(partial(_tell, [waiting for _, waiting in some], errors))
 
     def _take(self) -> list[tuple[Steps, Deferred[None]]]:
