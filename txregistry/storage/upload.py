@@ -47,7 +47,7 @@ from txregistry.storage.waiting import all_of, opened, telling_full
 _log = Logger()
 
 Files = Mapping[str, bytes]
-"""What lies in the directory of an upload, by name."""
+"""The contents of files, by path."""
 
 SMALL: Final = 64 * 1024
 """A blob of so many bytes is held in memory until all are there."""
@@ -132,9 +132,8 @@ class Upload:
         :param more: what else to store with it.
         """
         files = {**(self._first or {}), **(more or {})}
-        upload = paths.upload(self._name, self.id)
         put = self._parts.driver.put_content
-        await all_of(*(put(f"{upload}/{at}", files[at], durable=False) for at in files))
+        await all_of(*(put(path, files[path], durable=False) for path in files))
         # Not before: until then there is nothing else by which it could be found.
         self._ids.use(self.id)
         self._first = None

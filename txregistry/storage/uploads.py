@@ -44,7 +44,7 @@ class Uploads:
     @deferred
     async def start(self, algorithm: str = CANONICAL) -> IUpload:
         now = self._parts.now()
-        upload = self._upload(self._ids.new(now), first=_first(now))
+        upload = self._fresh(self._ids.new(now), now)
         if algorithm != CANONICAL:
             await self._begin(upload, algorithm)
         return upload
@@ -61,21 +61,20 @@ class Uploads:
         except (PathNotFound, InvalidPath):
             if not ours or not self._ids.is_fresh(id, self._parts.now()):
                 raise BlobUploadUnknown(id[:128]) from None
-            return self._upload(id, first=_first(self._ids.begun_at(id)))
+            return self._fresh(id, self._ids.begun_at(id))
         self._ids.use(id)
         return self._upload(id, await self._size(id))
 
     async def _begin(self, upload: Upload, algorithm: str) -> None:
         """Store which algorithm was named, for the id doesn't tell."""
-        directory = paths.upload(self._name, upload.id)
         path = paths.upload_hash_state(self._name, upload.id, algorithm, 0)
         empty = hashing.new(algorithm).save() or b""
         try:
             with telling_full():
-                await upload.begin({path.removeprefix(f"{directory}/"): empty})
+                await upload.begin({path: empty})
         except BaseException:
             with suppress(DriverError):
-                await self._parts.driver.delete(directory, durable=False)
+                await self._parts.driver.delete(paths.upload(self._name, upload.id), durable=False)
             raise
 
     @deferred
@@ -85,13 +84,12 @@ class Uploads:
         except PathNotFound:
             return 0
 
-    def _upload(self, id: str, size: int = 0, first: Files | None = None) -> Upload:
+    def _fresh(self, id: str, begun: datetime) -> Upload:
+        """:return: one of which nothing is stored yet."""
+        return self._upload(id, 0, {paths.upload_started_at(self._name, id): _stamp(begun)})
+
+    def _upload(self, id: str, size: int, first: Files | None = None) -> Upload:
         return Upload(self._parts, self._name, self._ids, id, size, self._blobs, first)
-
-
-def _first(begun: datetime) -> Files:
-    """:return: what an upload begins with when something comes."""
-    return {paths.STARTED_AT: _stamp(begun)}
 
 
 def _stamp(now: datetime) -> bytes:
