@@ -82,7 +82,7 @@ class HTTP(Checked):
     :param net: ``tcp``, or ``unix``, where ``addr`` is the path of a socket.
     :param host: how the world reaches it; None makes it of each request.
     :param prefix: the path below which the whole API stands; begins and ends with a slash.
-    :param secret: what signs the state of uploads; empty lets the registry draw one.
+    :param secret: distribution signs the state of uploads with it; here nothing has to be signed.
     :param relativeurls: whether ``Location`` is a path only.
     :param draintimeout: seconds that transfers in flight may take after SIGTERM.
     :param headers: headers of every answer.
