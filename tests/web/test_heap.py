@@ -82,7 +82,7 @@ def in_threads() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    print(resident() - before)
+    sys.stdout.write(f"{resident() - before}\n")
 
 
 def resident() -> int:
