@@ -2,7 +2,7 @@
 The application: from a request's head to its answer.
 
 Every request goes the same way: path → route → authorization → repository → operation →
-answer, and whatever is raised on the way becomes an answer in one table.  GET and HEAD find
+answer, and whatever is raised on the way becomes an answer in one table.  Pulls and pushes find
 their route by a short matcher, everything else through Klein's.
 """
 
