@@ -80,6 +80,7 @@ ASKS = [
     Ask("GET", f"v2/a/blobs/{BLOB}", None, READS),
     Ask("HEAD", f"v2/a/blobs/{BLOB}", None, READS),
     Ask("DELETE", f"v2/a/blobs/{BLOB}", None, WRITES),
+    Ask("POST", "v2/a/blobs/uploads/?digest-algorithm=sha512", b"", WRITES),
     Ask("POST", f"v2/a/blobs/uploads/?digest={Digest.of(b'new')}", b"new", WRITES),
     Ask("GET", f"v2/a/referrers/{IMAGE.digest}", None, READS),
 ]
