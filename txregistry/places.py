@@ -25,7 +25,8 @@ class Shape:
     How the memory is divided.
 
     :param count: how many places there are.
-    :param words: numbers of 8 bytes in a place; the first says whose it is.
+    :param words: numbers of 8 bytes in a place; the first says whose it is, and the second how much
+        there is to lose if it is taken from him.
     """
 
     count: int
@@ -52,8 +53,19 @@ class Places:
     cells: memoryview | array[int]
     secret: bytes
 
-    def of(self, name: str) -> tuple[int, range]:
-        """:return: how a name is written, and the first words of the places where it may stand."""
+    def find(self, name: str) -> tuple[int, int, bool]:
+        """
+        :return: how a name is written, the first word of a place for it, and whether it stands
+            there.  If it does nowhere, the place is the one to take: that whose second word is
+            least.
+        """
+        owner, places = self._of(name)
+        for place in places:
+            if self.cells[place] == owner:
+                return owner, place, True
+        return owner, min(places, key=lambda place: self.cells[place + 1]), False
+
+    def _of(self, name: str) -> tuple[int, range]:
         hashed = blake2b(name.encode("utf-8", "replace"), digest_size=16, key=self.secret).digest()
         owner = int.from_bytes(hashed[:8], "little") | 1
         words = self.shape.words

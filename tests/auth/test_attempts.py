@@ -14,20 +14,10 @@ from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
 from tests.auth.htpasswd.kit import memory
-from txregistry.auth.attempts import (
-    FREE,
-    FREE_BEHIND_PROXY,
-    GLANCE,
-    LONGEST,
-    MEMORY_OF_PROXIES,
-    MOST,
-    PATIENCE,
-    STRANGER,
-    Attempts,
-    UnlimitedAttempts,
-    wait_after,
-)
+from txregistry.auth.attempts import GLANCE, LONGEST, PATIENCE, Attempts, UnlimitedAttempts
 from txregistry.auth.failures import MEMORY
+from txregistry.auth.memory import MEMORY_OF_PROXIES
+from txregistry.auth.standing import FREE, FREE_BEHIND_PROXY, MOST, STRANGER, wait_after
 from txregistry.errors import TooManyRequests
 from txregistry.interfaces import IAttempts
 
@@ -530,7 +520,7 @@ class ProxyTests:
         """
         lie(attempts, clock, FREE_BEHIND_PROXY + 10)
         for number in range(2**17):
-            attempts._failures.add(f"a{number}", 0.0)
+            attempts._memory.failures.add(f"a{number}", 0.0)
         assert admitted(attempts, "joe", HERE, PROXY) is not True
 
 

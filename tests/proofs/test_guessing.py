@@ -24,8 +24,9 @@ from tests.conftest import MakeDaemon
 from tests.daemon import Daemon
 from tests.proofs.content import MIB, mebibytes
 from tests.proofs.memory import resident
-from txregistry.auth.attempts import FREE, FREE_BEHIND_PROXY, MEMORY_OF_PROXIES
 from txregistry.auth.failures import MEMORY
+from txregistry.auth.memory import MEMORY_OF_PROXIES
+from txregistry.auth.standing import FREE, FREE_BEHIND_PROXY
 
 Scale = Callable[[int, int], int]
 Figure = Callable[[str, object], None]

@@ -37,12 +37,10 @@ class Tally:
     """
     What is remembered of somebody.
 
-    :param place: where.
     :param count: how many failures are not forgotten yet.
     :param last: when the last one was.
     """
 
-    place: int
     count: int
     last: float
 
@@ -67,11 +65,11 @@ class Failures:
 
     def of(self, name: str) -> Tally:
         """:return: what is remembered of somebody."""
-        owner, places = self._places.of(name)
-        for place in places:
-            if self._cells[place] == owner:
-                return self._read(place)
-        return Tally(-1, 0, 0.0)
+        _, place, known = self._places.find(name)
+        if not known:
+            return Tally(0, 0.0)
+        left = max(self._forgotten(place) - self._now(), 0)
+        return Tally(ceil(left / self._memory), self._cells[place + 2] / _MICROSECONDS)
 
     def add(self, name: str, moment: float) -> None:
         """
@@ -79,12 +77,8 @@ class Failures:
 
         :param moment: when it is; it is remembered from now on.
         """
-        owner, places = self._places.of(name)
-        place, before = self.of(name).place, 0
-        if place < 0:
-            place = min(places, key=self._forgotten)
-        else:
-            before = self._forgotten(place)
+        owner, place, known = self._places.find(name)
+        before = self._forgotten(place) if known else 0
         until = max(before, self._now()) + self._memory
         self._cells[place : place + SHAPE.words] = array(
             "Q", (owner, until, round(moment * _MICROSECONDS))
@@ -92,15 +86,10 @@ class Failures:
 
     def take_back(self, name: str) -> None:
         """Forget one."""
-        found = self.of(name)
-        if found.count:
-            # Another process may just have done the same, and there is nothing below zero.
-            until = self._forgotten(found.place) - self._memory
-            self._cells[found.place + 1] = max(until, 0)
-
-    def _read(self, place: int) -> Tally:
-        left = max(self._forgotten(place) - self._now(), 0)
-        return Tally(place, ceil(left / self._memory), self._cells[place + 2] / _MICROSECONDS)
+        _, place, known = self._places.find(name)
+        if known:
+            # What is forgotten leaves less than one, and there is nothing below zero.
+            self._cells[place + 1] = max(self._forgotten(place) - self._memory, 0)
 
     def _now(self) -> int:
         return round(self._seconds() * _MICROSECONDS)

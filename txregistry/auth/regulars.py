@@ -42,19 +42,13 @@ class Regulars:
 
     def knows(self, name: str) -> bool:
         """:return: whether somebody was right of late."""
-        owner, places = self._places.of(name)
-        earliest = max(1, self._now() - round(MEMORY * _MICROSECONDS))
-        return any(
-            self._cells[place] == owner and self._cells[place + 1] >= earliest for place in places
-        )
+        _, place, known = self._places.find(name)
+        return known and self._cells[place + 1] >= self._now() - round(MEMORY * _MICROSECONDS)
 
     def remember(self, name: str) -> None:
         """Note that somebody was right."""
-        owner, places = self._places.of(name)
-        own = [place for place in places if self._cells[place] == owner]
-        place = own[0] if own else min(places, key=lambda place: self._cells[place + 1])
+        owner, place, _ = self._places.find(name)
         self._cells[place : place + SHAPE.words] = array("Q", (owner, self._now()))
 
     def _now(self) -> int:
-        # The clock may begin at 0, which in the memory says that there is nobody.
-        return round(self._seconds() * _MICROSECONDS) + 1
+        return round(self._seconds() * _MICROSECONDS)

@@ -78,7 +78,7 @@ class Ids:
     def is_fresh(self, id: str, now: datetime) -> bool:
         """:return: whether one that was given may be of an upload to which nothing came yet."""
         age = abs(_milliseconds(now) - _begun(id))  # other machines' clocks may be ahead
-        return age < FRESH // _MILLISECOND and self._place(id) < 0
+        return age < FRESH // _MILLISECOND and not self._used.find(id)[2]
 
     @staticmethod
     def begun_at(id: str) -> datetime:
@@ -87,18 +87,13 @@ class Ids:
 
     def use(self, id: str) -> None:
         """Remember that from now on the storage tells what there is, or that there is nothing."""
-        if not self.is_ours(id) or self._place(id) >= 0:
+        if not self.is_ours(id):
             return
         cells = self._used.cells
-        owner, places = self._used.of(id)
-        place = min(places, key=lambda place: cells[place + 1])
-        cells[place] = owner
-        cells[place + 1] = _begun(id)
-
-    def _place(self, id: str) -> int:
-        """:return: where it is remembered, or -1."""
-        owner, places = self._used.of(id)
-        return next((place for place in places if self._used.cells[place] == owner), -1)
+        owner, place, known = self._used.find(id)
+        if not known:
+            cells[place] = owner
+            cells[place + 1] = _begun(id)
 
     def _hash(self, begin: bytes | bytearray) -> bytes:
         hashed = blake2b(b"\n".join((self._name.encode("ascii"), self._actor)), key=bytes(begin))

@@ -65,17 +65,10 @@ class Meters:
         self._cells[place + 1] = max(moment, now) + round(seconds * _MICROSECONDS)
 
     def _look(self, name: str) -> tuple[int, int, int]:
-        """:return: now, the place of a meter, and its moment; 0 where it is new there."""
+        """:return: now, the place of a meter, and its moment; 0 where it is new."""
         now = round(self._seconds() * _MICROSECONDS)
-        owner, places = self._places.of(name)
-        cells = self._cells
-        for place in places:
-            if cells[place] == owner:
-                return now, place, cells[place + 1]
-        place = min(places, key=lambda place: cells[place + 1])
-        return now, self._taken(place, owner), 0
-
-    def _taken(self, place: int, owner: int) -> int:
-        self._cells[place + 1] = 0
-        self._cells[place] = owner
-        return place
+        owner, place, known = self._places.find(name)
+        if not known:
+            self._cells[place + 1] = 0
+            self._cells[place] = owner
+        return now, place, self._cells[place + 1]

@@ -17,14 +17,11 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from zope.interface import implementer
 
-from txregistry.auth.attempts import MEMORY_OF_PROXIES, SHAPE_OF_PROXIES, Memory
 from txregistry.auth.basic import BasicCredentials
-from txregistry.auth.failures import SHAPE, Failures
 from txregistry.auth.htpasswd.checking import Passwords
 from txregistry.auth.htpasswd.hashes import is_right, new_hash
 from txregistry.auth.htpasswd.watching import WatchedFile
-from txregistry.auth.regulars import SHAPE as SHAPE_OF_REGULARS
-from txregistry.auth.regulars import Regulars
+from txregistry.auth.memory import Memory, memory_in
 from txregistry.deferreds import InlineThreads, Threads
 from txregistry.interfaces import IAttempts
 from txregistry.places import private_places
@@ -124,12 +121,7 @@ class WrittenAttempts:
 
 def memory(seconds: Callable[[], float]) -> Memory:
     """What is remembered of attempts, on a clock."""
-    return Memory(
-        Failures(private_places(SHAPE), seconds),
-        Failures(private_places(SHAPE_OF_PROXIES), seconds, MEMORY_OF_PROXIES),
-        Failures(private_places(SHAPE), seconds),
-        Regulars(private_places(SHAPE_OF_REGULARS), seconds),
-    )
+    return memory_in(lambda _, shape: private_places(shape), seconds)
 
 
 async def is_right_now(
