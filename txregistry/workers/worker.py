@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import sys
-from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -124,12 +123,20 @@ def main() -> int:
         service = _build(reactor, order)
         service.open()
     except (CannotServe, ConfigurationError, OSError) as error:
-        with suppress(BrokenPipeError):  # the supervisor has given up already
-            end.sendall(message(FAILED, str(error)))
+        _give_up(end, order, str(error))
         return 1
     globalLogBeginner.beginLoggingTo([service.logs.events])
     Worker(reactor, service, order).run(end)
     return 0
+
+
+def _give_up(end: socket.socket, order: Order, why: str) -> None:
+    try:
+        end.sendall(message(FAILED, why))
+    except ConnectionError:
+        # The supervisor is gone.  Who removed the directory of the run for that may have done it
+        # while we still made files there.
+        rundir.remove(order.context.run_directory)
 
 
 def _reactor(name: str) -> Any:

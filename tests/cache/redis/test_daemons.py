@@ -39,6 +39,17 @@ def blob(wire: Wire, name: str, digest: str) -> Answer:
     return wire.head(f"/v2/{name}/blobs/{digest}")
 
 
+def connected(daemon: Daemon, times: int = 1) -> Daemon:
+    """
+    Wait until a daemon has a connection to Redis, so many times: before that nothing is cached.
+    """
+    deadline = time.monotonic() + 30
+    while daemon.log().count("connected to Redis") < times:
+        assert time.monotonic() < deadline, daemon.log()
+        time.sleep(0.05)
+    return daemon
+
+
 def known(server: RedisServer, name: str, digest: str) -> bool:
     """
     Whether Redis has an entry.
@@ -83,7 +94,8 @@ class InstancesTests:
         it, and it can be pushed again.
         """
         configuration = settings(server)
-        wires = [Wire(make_daemon(configuration=configuration, root=root).host) for _ in range(2)]
+        daemons = [make_daemon(configuration=configuration, root=root) for _ in range(2)]
+        wires = [Wire(connected(daemon).host) for daemon in daemons]
         digest = wires[0].push_blob("a", b"a blob")
         assert known(server, "a", digest)
         wires[1].push_blob("b", b"a blob")
@@ -104,7 +116,7 @@ class InstancesTests:
         """
         limit = {"readtimeout": "200ms"}
         daemon = make_daemon(configuration=settings(server, **limit), root=root)
-        wire = Wire(daemon.host)
+        wire = Wire(connected(daemon).host)
         digest = wire.push_blob("a", b"a blob")
         server.pause()
         assert blob(wire, "a", digest).status == 200
@@ -120,10 +132,7 @@ class InstancesTests:
             if known(server, "a", other):
                 break
             daemon.wait_ready()
-        deadline = time.monotonic() + 10
-        while daemon.log().count("connected to Redis") < 2:
-            assert time.monotonic() < deadline, daemon.log()
-            time.sleep(0.05)
+        connected(daemon, times=2)
 
     def test_secrets(self, make_daemon: MakeDaemon, make_server: MakeServer) -> None:
         """
@@ -142,7 +151,7 @@ class InstancesTests:
         What a configuration of distribution 2.0 says of Redis is enough for a cache.
         """
         configuration = {"redis": {"addr": f"127.0.0.1:{server.port}", "pool": {"maxidle": 16}}}
-        daemon = make_daemon(configuration=configuration)
+        daemon = connected(make_daemon(configuration=configuration))
         digest = Wire(daemon.host).push_blob("a", b"a blob")
         assert known(server, "a", digest)
         assert "redis.addr: is deprecated" in daemon.log()
@@ -172,7 +181,7 @@ class DistributionTests:
         """
         Each finds what the other pushed, and neither finds what the other has deleted.
         """
-        ours = Wire(make_daemon(configuration=settings(server), root=root).host)
+        ours = Wire(connected(make_daemon(configuration=settings(server), root=root)).host)
         theirs = Wire(peer.host)
         for one, other in ((ours, theirs), (theirs, ours)):
             digest = one.push_blob("a", b"a blob")
@@ -191,7 +200,7 @@ class DistributionTests:
         """
         A manifest that distribution deletes is gone for us, though it tells no cache of that.
         """
-        ours = Wire(make_daemon(configuration=settings(server), root=root).host)
+        ours = Wire(connected(make_daemon(configuration=settings(server), root=root)).host)
         theirs = Wire(peer.host)
         config = ours.push_blob("a", b"{}")
         manifest = (
