@@ -112,6 +112,18 @@ class SetTests:
         assert b"the two passwords are not the same" in on_terminal(path, [b"secret", b"Secret"])
         assert not path.exists()
 
+    @pytest.mark.parametrize("key", [b"\x04", b"\x03"], ids=["end", "interrupt"])
+    @pytest.mark.parametrize("answers", [[], [b"secret"]])
+    def test_asked_in_vain(self, path: Path, answers: list[bytes], key: bytes) -> None:
+        """
+        Who answers with the end of what he has to say, or breaks it off, changes nothing, and is
+        told so.
+        """
+        shown = on_terminal(path, answers, key)
+        assert b"txregistry passwd: nothing is changed, since no password was given" in shown
+        assert b"Traceback" not in shown
+        assert not path.exists()
+
     def test_at_once(self, path: Path) -> None:
         """
         Of several that are given at the same time none is lost.
@@ -125,24 +137,26 @@ class SetTests:
         assert sorted(hashes(path)) == names
 
 
-def on_terminal(path: Path, answers: list[bytes]) -> bytes:
+def on_terminal(path: Path, answers: list[bytes], key: bytes = b"") -> bytes:
     """
     Run the command for Joe on a terminal of its own.
 
+    :param key: pressed after the answers, in the place of another one.
     :return: what was to be seen there.
     """
     child, terminal = pty.fork()
     if not child:
         os.execv(COMMAND[0], [*COMMAND, str(path), "joe", "--cost=5"])
     shown = b""
-    for answer in [*answers, None]:
-        while answer is None or not shown.endswith(b": "):
+    typed = [answer + b"\n" for answer in answers]
+    for each in [*typed, *([key] if key else []), None]:
+        while each is None or not shown.endswith(b": "):
             try:
                 shown += os.read(terminal, 1024)
             except OSError:  # it has ended
                 break
-        if answer is not None:
-            os.write(terminal, answer + b"\n")
+        if each is not None:
+            os.write(terminal, each)
             shown += b"\n"
     os.close(terminal)
     os.waitpid(child, 0)

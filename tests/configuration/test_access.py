@@ -18,20 +18,34 @@ Parse = Callable[..., Loaded]
 HTPASSWD = {"realm": "A registry", "path": "/etc/htpasswd"}
 
 
+EMPTY = (
+    "config.yml:3: auth: says nothing, so everybody may do everything: write none if that is meant",
+)
+
+
 class KindTests:
     """
     Which controller is chosen.
     """
 
     @pytest.mark.parametrize(
-        "more", ["", "auth:", "auth: {}", "auth: none", "auth: {none: }", "auth: {none: {}}"]
+        ("more", "told"),
+        [
+            ("", ()),
+            ("auth: none", ()),
+            ("auth: {none: }", ()),
+            ("auth: {none: {}}", ()),
+            ("auth:", EMPTY),
+            ("auth: {}", EMPTY),
+        ],
     )
-    def test_none(self, loaded: Parse, more: str) -> None:
+    def test_none(self, loaded: Parse, more: str, told: tuple[str, ...]) -> None:
         """
-        Where nothing is said, or ``none``, there is none, as in distribution.
+        Where nothing is said, or ``none``, there is none, as in distribution; who has forgotten to
+        say which is told what that means.
         """
         assert loaded(more).configuration.auth == Auth(kind=NONE)
-        assert loaded(more).warnings == ()
+        assert tuple(map(str, loaded(more).warnings)) == told
 
     def test_ours(self, loaded: Parse) -> None:
         """

@@ -14,7 +14,7 @@ from txregistry.configuration.caching import judge_caching
 from txregistry.configuration.document import LARGEST, Malformed, parse_document
 from txregistry.configuration.effective import effective
 from txregistry.configuration.environment import overlay
-from txregistry.configuration.policychecks import judge_limits, judge_policies
+from txregistry.configuration.policychecks import judge_auth, judge_limits, judge_policies
 from txregistry.configuration.report import Place, Report
 from txregistry.configuration.schema import Section, shape_of
 from txregistry.configuration.sections import Configuration
@@ -72,6 +72,7 @@ def parse(text: str, environ: Mapping[str, str], source: str = "<configuration>"
         raise ConfigurationError(report.sorted())
     warn_of_unknown_keys(tree, shape(), place)
     judge_unbuilt(tree, place)
+    judge_auth(tree, place)
     judge_policies(tree, place)
     judge_limits(tree, place)
     tree = deprecated.migrate(tree, place)

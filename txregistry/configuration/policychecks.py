@@ -1,6 +1,7 @@
 """
-What is wrong, or odd, in the section ``policies`` in the light of its other parts, and in all that
-goes by addresses in the light of the proxies that are believed.
+What is wrong, or odd, in a section ``auth`` that says nothing, in the section ``policies`` in the
+light of its other parts, and in all that goes by addresses in the light of the proxies that are
+believed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,18 @@ _CLAIMED = (
     "there are in http.trustedproxies, or [] if there are none"
 )
 """By default the proxies of all private networks are believed, and so is everybody there."""
+
+
+def judge_auth(tree: Table, place: Place) -> None:
+    """
+    Warn of a key ``auth`` with nothing behind it, as where all below it is commented out: as with
+    distribution everybody may do everything, which he hardly wants who writes it.
+    """
+    node = tree.entries.get("auth")
+    if node is not None and (is_null(node) or (isinstance(node, Table) and not node.entries)):
+        place.child("auth", node).warning(
+            "says nothing, so everybody may do everything: write none if that is meant"
+        )
 
 
 def judge_policies(tree: Table, place: Place) -> None:

@@ -88,10 +88,7 @@ def _password(user: str, from_stdin: bool) -> bytes:
     elif not sys.stdin.isatty():
         raise Refused("there is no terminal to ask on: say --stdin, and give the password there")
     else:
-        text = getpass(f"Password for {user}: ")
-        if text != getpass("Once more: "):
-            raise Refused("the two passwords are not the same")
-        password = text.encode("utf-8", "surrogateescape")
+        password = _asked(user).encode("utf-8", "surrogateescape")
     if not password:
         raise Refused("the password is empty")
     if b"\0" in password:
@@ -101,3 +98,16 @@ def _password(user: str, from_stdin: bool) -> bytes:
             f"the password has {len(password)} bytes; bcrypt would look at the first {LONGEST} only"
         )
     return password
+
+
+def _asked(user: str) -> str:
+    """:return: what somebody types twice on the terminal."""
+    try:
+        text = getpass(f"Password for {user}: ")
+        again = getpass("Once more: ")
+    except (EOFError, KeyboardInterrupt):
+        sys.stderr.write("\n")  # nothing ends the line of the question
+        raise Refused("nothing is changed, since no password was given") from None
+    if text != again:
+        raise Refused("the two passwords are not the same")
+    return text
