@@ -79,10 +79,7 @@ class RightsTests:
         """
         image = push_image(person(daemon.host, "builder"), "app/a")
         other = push_image(person(daemon.host, "reader"), "new/a")
-        [payload] = [
-            person(daemon.host, "reader").manifest(each.repository, each.digest).expect(200).body
-            for each in (other,)
-        ]
+        payload = person(daemon.host, "reader").manifest("new/a", other.digest).expect(200).body
         kind = {"Content-Type": MANIFEST}
         for who in presenting(daemon, "reader"):
             for reference in ("latest", "fresh", image.digest):
@@ -115,28 +112,14 @@ class RightsTests:
         """
         image = push_image(person(daemon.host, "builder"), "app/a")
         before = [*presenting(daemon, "builder")]
-        lasting = Wire(daemon.host).request(
-            "POST",
-            "/auth/token",
-            form(grant_type="password", username="builder", password=PASSWORD),
-            {"Content-Type": FORM},
-        )
-        assert lasting.expect(200).json()["refresh_token"]
+        lasting = posted(daemon, grant_type="password", username="builder", password=PASSWORD)
+        refresh = lasting["refresh_token"]
         daemon.stop()
         daemon.configuration["policies"]["groups"] = {"ci": ["root"]}
         daemon.start()
-        renewed = Wire(daemon.host).request(
-            "POST",
-            "/auth/token",
-            form(grant_type="refresh_token", refresh_token=lasting.json()["refresh_token"]),
-            {"Content-Type": FORM},
-        )
-        token = renewed.expect(200).json()["access_token"]
-        for who in (
-            *before,
-            *presenting(daemon, "builder"),
-            Person(daemon.host, f"Bearer {token}"),
-        ):
+        renewed = posted(daemon, grant_type="refresh_token", refresh_token=refresh)
+        by_renewed = Person(daemon.host, f"Bearer {renewed['access_token']}")
+        for who in (*before, *presenting(daemon, "builder"), by_renewed):
             assert who.manifest("app/a", "latest").status in (401, 403)
             assert who.request("POST", "/v2/app/a/blobs/uploads/").status in (401, 403)
             assert who.delete(f"/v2/app/a/manifests/{image.digest}").status in (401, 403)
@@ -159,17 +142,13 @@ class RightsTests:
             "exp": "99999999999",
         }
         more = {**wishes, "scope": "repository:app/a:* repository:app/a:push registry:catalog:*"}
-        posted = Wire(daemon.host).request(
-            "POST",
-            "/auth/token",
-            form(grant_type="password", username="reader", password=PASSWORD, **more),
-            {"Content-Type": FORM},
+        by_form = posted(
+            daemon, grant_type="password", username="reader", password=PASSWORD, **more
         )
-        got = person(daemon.host, "reader").get(f"/auth/token?{urlencode(more)}")
-        for answer in (posted, got):
-            token = answer.expect(200).json()["access_token"]
-            assert answer.json()["expires_in"] <= 300
-            who = Person(daemon.host, f"Bearer {token}")
+        by_query = person(daemon.host, "reader").get(f"/auth/token?{urlencode(more)}").expect(200)
+        for issued in (by_form, by_query.json()):
+            assert issued["expires_in"] <= 300
+            who = Person(daemon.host, f"Bearer {issued['access_token']}")
             assert who.request("POST", "/v2/app/a/blobs/uploads/").status == 401
             assert who.get("/v2/_catalog").status == 401
         document = {"Content-Type": "application/json"}
@@ -290,15 +269,17 @@ class ContentTests:
         assert imported & dangerous == set()
 
 
-FORM = "application/x-www-form-urlencoded"
-
-
-def form(**fields: str) -> bytes:
+def posted(daemon: Daemon, **fields: str) -> dict[str, Any]:
     """
-    A form that asks for a token.
+    Ask for a token by a form.
+
+    :return: what is said to who gets one.
     """
     asked = {"service": "txregistry", "client_id": "test", "access_type": "offline", **fields}
-    return urlencode(asked).encode()
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = Wire(daemon.host).request("POST", "/auth/token", urlencode(asked).encode(), kind)
+    issued: dict[str, Any] = answer.expect(200).json()
+    return issued
 
 
 def assert_no_page(answer: Answer) -> None:

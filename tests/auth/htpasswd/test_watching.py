@@ -5,6 +5,7 @@ The file, when it changes.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from twisted.internet.defer import Deferred
 from tests.auth.htpasswd.kit import NOW, Kit, Told, line, told, write
 from txregistry.auth.htpasswd.entries import Entries
 from txregistry.auth.htpasswd.hashes import new_hash
-from txregistry.auth.htpasswd.watching import FRESH
+from txregistry.auth.htpasswd.watching import FRESH, WatchedFile
 from txregistry.errors import Unavailable
 
 JOE = line("joe", "secret")
@@ -34,6 +35,11 @@ def log() -> Iterator[Told]:
     """What is logged."""
     with told() as listening:
         yield listening
+
+
+def _later() -> float:
+    """The time of day a minute from now: when a file was changed can't be set back."""
+    return time.time() + 60
 
 
 class LookTests:
@@ -109,6 +115,25 @@ class LookTests:
         (tmp_path / "..tmp").symlink_to("..2")
         os.rename(tmp_path / "..tmp", tmp_path / "..data")
         assert list((await file.look()).hashes) == ["ann"]
+
+    @pytest.mark.parametrize("how", ["replaced", "written over", "linked"])
+    async def test_same_time_long_after(self, kit: Kit, tmp_path: Path, how: str) -> None:
+        """
+        A change is seen too where the file has been left alone for long, and the new one has its
+        time and size.
+        """
+        (tmp_path / "link").symlink_to(kit.path)
+        file = WatchedFile(str(tmp_path / "link"), kit.files, kit.clock.seconds, _later)
+        assert list((await file.look()).hashes) == ["joe"]
+        time.sleep(0.02)  # as long as a tick of the file system's clock
+        other = kit.path if how == "written over" else tmp_path / "new"
+        write(other, JOE.replace(b"joe", b"jim"))
+        if how == "replaced":
+            other.replace(kit.path)
+        if how == "linked":
+            (tmp_path / "next").symlink_to(other)
+            (tmp_path / "next").replace(tmp_path / "link")
+        assert list((await file.look()).hashes) == ["jim"]
 
     async def test_fresh(self, kit: Kit) -> None:
         """

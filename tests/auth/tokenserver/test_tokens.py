@@ -780,6 +780,8 @@ class ScopeTests:
             "repository::pull",
             "repository:a:b:pull",
             "repository:host:5000/a:pull",
+            "repository:a:pull:b,push",
+            "repository:a:x,push:pull",
             "repository:a,b:pull",
             "repository:a/../b:pull",
             "repository:../a:pull",

@@ -113,7 +113,8 @@ def parse_signing_keys(data: bytes) -> SigningKeys:
 def _signing_key(block: bytes) -> SigningKey:
     private = load_pem_private_key(block, password=None)
     if not isinstance(private, RSAPrivateKey | ec.EllipticCurvePrivateKey | Ed25519PrivateKey):
-        raise ValueError("a private key in it is of a kind that signs no tokens")  # noqa: TRY004
+        text = "a private key in it is of a kind that signs no tokens"
+        raise ValueError(text)  # noqa: TRY004 - it is the file that is wrong
     public = private.public_key()
     algorithms = trusted_key(public).algorithms
     algorithm = next(name for name in _PREFERRED if name in algorithms)
