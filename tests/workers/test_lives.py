@@ -111,6 +111,22 @@ class StartTests:
         eventually(lambda: not any(map(exists, there)))
         assert run_directories(daemon) == []
 
+    def test_nothing_to_share(self, make_several: MakeDaemon) -> None:
+        """
+        Where what workers share can't be made, it is said why.
+        """
+        daemon = make_several(start=False)
+        place = str(daemon.directory)
+        while len(place) < LONGEST_PATH - 10:
+            place = f"{place}/{'d' * min(200, LONGEST_PATH - 10 - len(place))}"
+        os.makedirs(place)
+        daemon.environment["RUNTIME_DIRECTORY"] = place
+        with pytest.raises(DaemonFailed) as failed:
+            daemon.start()
+        (line,) = failed.value.log.splitlines()
+        assert line.startswith("txregistry: can't make what workers share: ")
+        assert "File name too long" in line
+
     def test_storage_of_one_process(self, make_several: MakeDaemon) -> None:
         """
         Storage that processes can't share is refused.
@@ -377,5 +393,7 @@ class Pinger:
         with Client(self.host) as client:
             self.status = client.request("GET", "/v2/").status
 
+
+LONGEST_PATH = 4095
 
 IN_USE = os.strerror(98)

@@ -21,7 +21,8 @@ class Process:
     A process that does nothing by itself.
     """
 
-    def __init__(self, told: IsTold, clock: Clock) -> None:
+    def __init__(self, told: IsTold, clock: Clock, unwatched: bool) -> None:
+        self.unwatched = unwatched
         self.pid = 1
         self.started = clock.seconds()
         self.happened: list[Any] = []
@@ -29,8 +30,10 @@ class Process:
 
     def watch(self) -> None:
         """
-        Note it.
+        Note it, or fail.
         """
+        if self.unwatched:
+            raise OSError(24, "too many open files")
         self.happened.append("watched")
 
     def say(self, *words: Any) -> None:
@@ -65,6 +68,7 @@ class Place:
         self.processes: list[Process] = []
         self.happened: list[str] = []
         self.broken: OSError | None = None
+        self.unwatched = False
         self.post = Post(
             "it",
             self.clock,
@@ -79,7 +83,7 @@ class Place:
         """
         if self.broken is not None:
             raise self.broken
-        self.processes.append(Process(told, self.clock))
+        self.processes.append(Process(told, self.clock, self.unwatched))
         return self.processes[-1]
 
 
@@ -139,6 +143,22 @@ class PostTests:
         place.broken = None
         place.clock.advance(2 * FIRST)
         assert len(place.processes) == 2
+
+    def test_cannot_be_watched(self, place: Place) -> None:
+        """
+        One that was started and can't be watched has one successor, once it has ended.
+        """
+        place.unwatched = True
+        place.processes[0].does("end")
+        place.clock.advance(FIRST)
+        assert len(place.processes) == 2
+        place.unwatched = False
+        place.clock.advance(WELL)
+        assert len(place.processes) == 2
+        place.processes[1].does("end")
+        place.clock.advance(WELL)
+        assert len(place.processes) == 3
+        assert not place.clock.getDelayedCalls()
 
     def test_leaves(self, place: Place) -> None:
         """

@@ -5,11 +5,14 @@ The directory of one run.
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+import pytest
 
 from txregistry.service.context import EPOCHS
 from txregistry.workers import rundir
@@ -57,6 +60,39 @@ class RunDirectoryTests:
         assert RunDirectory(environ, 2).path.startswith(str(tmp_path))
         environ = {"RUNTIME_DIRECTORY": "/nowhere", "XDG_RUNTIME_DIR": str(tmp_path)}
         assert RunDirectory(environ, 2).path.startswith(str(tmp_path))
+
+    def test_last(self, tmp_path: Path) -> None:
+        """
+        The last of those who hold it removes it, and nobody before him.
+        """
+        path = tmp_path / "run"
+        path.mkdir()
+        with rundir.held(str(path)):
+            with rundir.held(str(path)):
+                pass
+            (path / "file").touch()
+        assert list(tmp_path.iterdir()) == []
+
+    def test_over(self, tmp_path: Path) -> None:
+        """
+        Nobody can hold it any more, or make anything in it, while it is being removed.
+        """
+        made = make(tmp_path)
+        tried: list[type[BaseException]] = []
+        remove = shutil.rmtree
+
+        def look(path: str, ignore_errors: bool) -> None:
+            for attempt in (rundir.hold, lambda path: open(f"{path}/more", "xb").close()):
+                with pytest.raises(FileNotFoundError) as raised:
+                    attempt(made.path)
+                tried.append(raised.type)
+            remove(path, ignore_errors)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(shutil, "rmtree", look)
+            rundir.remove(made.path)
+        assert len(tried) == 2
+        assert list(tmp_path.iterdir()) == []
 
     def test_left_behind(self, tmp_path: Path) -> None:
         """

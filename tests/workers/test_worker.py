@@ -1,9 +1,12 @@
 """
 A process that a supervisor starts, without the supervisor.
 """
+# Twisted's protocols have no types.
+# mypy: allow-untyped-calls
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import socket
@@ -12,10 +15,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 
 from txregistry.service.context import WorkerContext
-from txregistry.workers.channel import CHANNEL, FAILED, Order, read_line
+from txregistry.workers import rundir
+from txregistry.workers.channel import CHANNEL, COVER, FAILED, Order, message, read_line
 from txregistry.workers.process import MODULE
+from txregistry.workers.worker import Worker
 
 COMMAND = [sys.executable, "-P", "-m", MODULE, "0"]
 
@@ -64,6 +71,7 @@ class FailureTests:
         """
         It says why, and leaves the directory of the run to the supervisor.
         """
+        rundir.hold(order.context.run_directory)
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
@@ -87,3 +95,45 @@ class FailureTests:
             process = start(theirs)
         assert process.wait(20) == 1
         assert not Path(order.context.run_directory).exists()
+
+
+class Full:
+    """
+    A service that may have no more descriptors.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, int]] = []
+
+    @property
+    def listening(self) -> Full:
+        """
+        It is that too.
+        """
+        return self
+
+    def listen_also(self, number: int, descriptor: int) -> None:
+        """
+        It can't be.
+        """
+        self.asked.append((number, descriptor))
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+class CoverTests:
+    """
+    Looking after another's socket.
+    """
+
+    def test_cannot(self, order: Order) -> None:
+        """
+        A worker that can't goes on with its own, and listens to what the supervisor says next.
+        """
+        service = Full()
+        worker = Worker(Clock(), service, order)
+        channel = worker.channel
+        transport = StringTransport()
+        channel.makeConnection(transport)
+        channel.dataReceived(message(COVER, 1) + message(COVER, 2))
+        assert service.asked == [(1, 5), (2, 6)]
+        assert not transport.disconnecting

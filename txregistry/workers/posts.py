@@ -73,7 +73,8 @@ class Post:
             self.log.error(  # noqa: TRY400 - Twisted's logger has no other, and this says it all
                 "{name} can't be started: {error}", name=self.name, error=error
             )
-            self._fill_later(0)
+            if self._process is None:  # else it is there, and ends: then it is replaced
+                self._fill_later(0)
 
     def say(self, word: str, *more: Any) -> None:
         """Tell the process that is there something."""

@@ -22,7 +22,6 @@ from twisted.python.failure import Failure
 from txregistry.errors import CannotServe
 from txregistry.workers.channel import (
     CHANNEL,
-    FIRST_SOCKET,
     Channel,
     Order,
     read_line,
@@ -85,20 +84,28 @@ class WorkerProcess(ProcessProtocol):
         self._rest = {1: b"", 2: b""}
         self._channel = Channel(self._said, lambda: None)
         self._end, theirs = socket.socketpair()
-        with theirs, open(os.devnull, "rb") as nothing:
-            output = {1: 1, 2: 2} if self._log is None else {1: "r", 2: "r"}
-            descriptors = {0: nothing.fileno(), **output, CHANNEL: theirs.fileno()}
-            for number, each in enumerate(sockets):
-                descriptors[FIRST_SOCKET + number] = each.fileno()
-            # -P: what lies in the working directory is not ours.
-            command = [sys.executable, "-P", "-m", MODULE, name]
-            environ = {
-                **surroundings.environ,
-                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-            }
-            with _blocked(signal.SIGINT):
-                reactor.spawnProcess(self, command[0], command, environ, childFDs=descriptors)
-        self._end.sendall(order.encode())
+        try:
+            with theirs:
+                self._spawn(name, [theirs, *sockets], surroundings.environ)
+            self._end.sendall(order.encode())
+        except BaseException:
+            self._end.close()  # if it was started it ends now
+            raise
+
+    def _spawn(
+        self, name: str, sockets: Sequence[socket.socket], environ: Mapping[str, str]
+    ) -> None:
+        """
+        :param sockets: its end of the channel, and the others.
+        """
+        # -P: what lies in the working directory is not ours.
+        command = [sys.executable, "-P", "-m", MODULE, name]
+        environ = {**environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        output = {1: 1, 2: 2} if self._log is None else {1: "r", 2: "r"}
+        given = {CHANNEL + number: each.fileno() for number, each in enumerate(sockets)}
+        with open(os.devnull, "rb") as nothing, _blocked(signal.SIGINT):
+            descriptors = {0: nothing.fileno(), **output, **given}
+            self._reactor.spawnProcess(self, command[0], command, environ, childFDs=descriptors)
 
     def hear(self) -> None:
         """

@@ -9,8 +9,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from txregistry.service.context import EPOCHS, WorkerContext
@@ -56,17 +56,44 @@ class RunDirectory:
         )
 
 
-def hold(path: str) -> None:
+def hold(path: str) -> int:
     """
     Show that a process of the run is there, until that ends.
+
+    :return: by what it is held.
+    :raises OSError: if the run is over.
     """
     # The lock ends with the descriptor, and that with the process.
-    fcntl.flock(os.open(path, _DIRECTORY), fcntl.LOCK_SH)
+    descriptor = os.open(path, _DIRECTORY)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
+
+
+@contextmanager
+def held(path: str) -> Iterator[None]:
+    """
+    Hold one as long as this lasts, and remove it then if no other process of the run is there: the
+    supervisor does that, if it isn't killed.
+    """
+    descriptor = hold(path)
+    try:
+        yield
+    finally:
+        with suppress(BlockingIOError):  # somebody is there
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove(path)
+        os.close(descriptor)
 
 
 def remove(path: str) -> None:
     """Remove one, unless somebody else has."""
-    shutil.rmtree(path, ignore_errors=True)
+    # Under another name nobody makes anything in it meanwhile.
+    leaving = f"{path}-"
+    try:
+        os.rename(path, leaving)
+    except OSError:
+        leaving = path
+    shutil.rmtree(leaving, ignore_errors=True)
 
 
 def _sweep(place: str) -> None:

@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from types import FrameType
 from typing import Any, Final, NoReturn, TextIO
 
@@ -97,20 +98,10 @@ class Supervisor(Service):
         self.log.info("txregistry {version}", version=__version__)
         for warning in self._task.loaded.warnings:
             self.log.warn("{warning}", warning=warning)  # noqa: G010 - Twisted's logger has no other
-        self._run_directory = RunDirectory(self._task.environ, self._count)
-        self._crew = Crew(
-            self._reactor,
-            self._task,
-            self._count,
-            self._sockets,
-            self._inboxes,
-            self._run_directory,
-        )
         try:
-            with _raising_signals():
-                self._crew.begin()
+            self._begin()
         except (CannotServe, _Received) as reason:
-            rundir.remove(self._run_directory.path)
+            self._remove_run_directory()
             self._remove_socket_file()
             _end_for(reason)
         address = _shown(self._sockets[0])
@@ -119,16 +110,32 @@ class Supervisor(Service):
         )
         self._reactor.callWhenRunning(self._running)
 
+    def _begin(self) -> None:
+        try:
+            self._run_directory = RunDirectory(self._task.environ, self._count)
+        except OSError as error:
+            raise CannotServe(f"can't make what workers share: {error}") from error
+        self._crew = Crew(
+            self._reactor,
+            self._task,
+            self._count,
+            self._sockets,
+            self._inboxes,
+            self._run_directory,
+        )
+        with _raising_signals():
+            self._crew.begin()
+
     @deferred
     async def stopService(self) -> None:
         """End what clients have begun, and all processes."""
         super().stopService()
-        for each in self._sockets:
+        for each in chain(self._sockets, *self._inboxes):
             each.close()
         self._remove_socket_file()
-        if self._crew is not None and self._run_directory is not None:
+        if self._crew is not None:
             await self._end(self._crew)
-            rundir.remove(self._run_directory.path)
+        self._remove_run_directory()
         self._logs.flush()
 
     async def _end(self, crew: Crew) -> None:
@@ -168,6 +175,10 @@ class Supervisor(Service):
             text = "not all processes have ended; they are killed"
             self.log.warn(text)  # noqa: G010 - Twisted's logger has no other
             self._crew.kill()
+
+    def _remove_run_directory(self) -> None:
+        if self._run_directory is not None:
+            rundir.remove(self._run_directory.path)
 
     def _remove_socket_file(self) -> None:
         address = self._task.configuration.http.address

@@ -10,10 +10,11 @@ import os
 import signal
 import socket
 import sys
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.logger import globalLogBeginner
+from twisted.logger import Logger, globalLogBeginner
 
 from txregistry import configuration
 from txregistry.deferreds import deferred
@@ -45,16 +46,17 @@ class Worker:
     :param reactor: on which it runs.
     :param service: what is run.
     :param order: what this process is for.
+    :ivar channel: by which the supervisor speaks with it.
     """
+
+    log = Logger()
 
     def __init__(self, reactor: Any, service: Any, order: Order) -> None:
         self._reactor = reactor
         self._service = service
         self._order = order
-        self._channel = Channel(self._said, self._orphaned)
-        self._orphan = False
+        self.channel = Channel(self._said, self._leave)
         self._ending = False
-        self._ended = False
 
     def run(self, end: socket.socket) -> None:
         """
@@ -62,46 +64,45 @@ class Worker:
 
         :param end: our end of the channel.
         """
-        watch(self._reactor, end, self._channel)
+        watch(self._reactor, end, self.channel)
         self._reactor.callWhenRunning(self._begin)
         self._reactor.addSystemEventTrigger("before", "shutdown", self._end)
         self._reactor.run()
-        if self._orphan:
-            rundir.remove(self._order.context.run_directory)
 
     def _begin(self) -> None:
         # Twisted's own would complain of the second one: systemd may send one to each process of a
         # service, and the supervisor sends one too.
         signal.signal(signal.SIGTERM, lambda *_: self._reactor.callFromThread(self._leave))
         self._service.startService()
-        self._channel.say(READY)
+        self.channel.say(READY)
 
     def _leave(self) -> None:
         if not self._ending:
             self._ending = True
             self._reactor.stop()
 
-    def _orphaned(self) -> None:
-        if not self._ended:
-            self._orphan = True
-            self._leave()
-
     @deferred
     async def _end(self) -> None:
-        self._channel.say(ENDING)
+        self.channel.say(ENDING)
         stopping: Deferred[None] = self._service.stopService()
         for number in range(self._order.sockets):
             os.close(FIRST_SOCKET + number)
         await stopping
-        self._ended = True
 
     def _said(self, word: str, number: int) -> None:
         if self._ending:
             return
         if word == COVER:
-            self._service.listening.listen_also(number, FIRST_SOCKET + number)
+            self._cover(number)
         elif word == UNCOVER:
             self._service.listening.no_longer(number)
+
+    def _cover(self, number: int) -> None:
+        try:
+            self._service.listening.listen_also(number, FIRST_SOCKET + number)
+        except OSError as error:  # whoever comes there waits for the successor
+            text = "can't accept for worker {n} too: {error}"
+            self.log.warn(text, n=number, error=error)  # noqa: G010 - Twisted's logger has no other
 
 
 def main() -> int:
@@ -119,24 +120,16 @@ def main() -> int:
         os.set_inheritable(number, False)
     reactor = _reactor(order.reactor)
     try:
-        rundir.hold(order.context.run_directory)
-        service = _build(reactor, order)
-        service.open()
+        with rundir.held(order.context.run_directory):
+            service = _build(reactor, order)
+            service.open()
+            globalLogBeginner.beginLoggingTo([service.logs.events])
+            Worker(reactor, service, order).run(end)
     except (CannotServe, ConfigurationError, OSError) as error:
-        _give_up(end, order, str(error))
+        with suppress(OSError):  # nobody is there who would want to know
+            end.sendall(message(FAILED, str(error)))
         return 1
-    globalLogBeginner.beginLoggingTo([service.logs.events])
-    Worker(reactor, service, order).run(end)
     return 0
-
-
-def _give_up(end: socket.socket, order: Order, why: str) -> None:
-    try:
-        end.sendall(message(FAILED, why))
-    except ConnectionError:
-        # The supervisor is gone.  Who removed the directory of the run for that may have done it
-        # while we still made files there.
-        rundir.remove(order.context.run_directory)
 
 
 def _reactor(name: str) -> Any:
