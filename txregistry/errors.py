@@ -71,14 +71,19 @@ class Unauthorized(RegistryError):
 
     :param challenge: the value of ``WWW-Authenticate``.
     :param detail: the accesses that were wanted.
+    :param actor: who it is, where that is known: his token may be good, but not for this.  The
+        client isn't told.
+    :param rule: what decided, where something did; the client isn't told either.
     """
 
     code = "UNAUTHORIZED"
     message = "authentication required"
 
-    def __init__(self, challenge: str, detail: Any = None) -> None:
+    def __init__(self, challenge: str, detail: Any = None, actor: str = "", rule: str = "") -> None:
         super().__init__(detail)
         self.challenge = challenge
+        self.actor = actor
+        self.rule = rule
 
 
 class Denied(RegistryError):

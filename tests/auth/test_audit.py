@@ -82,6 +82,7 @@ class LineTests:
         [
             (Denied(actor="ann", rule="no rule"), "ann", "no rule", "DENIED"),
             (Unauthorized("Basic"), "", "", "UNAUTHORIZED"),
+            (Unauthorized("Bearer", actor="ann", rule="token"), "ann", "token", "UNAUTHORIZED"),
             (TooManyRequests(), "", "", "TOOMANYREQUESTS"),
         ],
     )
@@ -97,7 +98,7 @@ class LineTests:
         """
         Several things are told apart; nothing wanted is a list of nothing.
         """
-        wishes = [PUSH, Access(Action.PULL, "b"), CATALOG]
+        wishes = [PUSH, Access(Action.PULL, "b"), CATALOG, PUSH]
         told = json.loads(lines(Grant(), accesses=wishes)[0])
         assert [(each["name"], each["actions"]) for each in told["access"]] == [
             ("ci/a", ["push"]),

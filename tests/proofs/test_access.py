@@ -560,6 +560,9 @@ class LimitTests:
         assert {wire.get("/v2/").status for _ in range(200)} == {200}
 
 
+DELETED = {"type": "repository", "name": "a", "actions": ["delete"]}
+
+
 class AuditTests:
     """
     The audit log.
@@ -613,7 +616,8 @@ class AuditTests:
 
     def test_tokens(self, make_daemon: MakeDaemon, tmp_path: Path) -> None:
         """
-        It says who was given a token, and who wasn't; the keys are no secret, and no line.
+        It says who was given a token, and who wasn't; the keys are no secret, and no line.  Who is
+        refused since his token isn't good for it is named, and so is the rule why it isn't.
         """
         path = tmp_path / "audit.log"
         daemon = make_daemon(
@@ -623,7 +627,9 @@ class AuditTests:
                 "log": {"audit": {"path": str(path)}},
             }
         )
-        bearer(daemon.host, "bob", "repository:a:pull").get("/v2/").expect(200)
+        bob = bearer(daemon.host, "bob", "repository:a:pull")
+        bob.get("/v2/").expect(200)
+        bob.delete("/v2/a/manifests/latest").expect(401)
         bearer(daemon.host, "", "repository:a:pull")
         wrong = person(daemon.host, "bob", "open sesam")
         wrong.get("/auth/token?service=txregistry").expect(401)
@@ -639,6 +645,9 @@ class AuditTests:
             if [each["type"] for each in line["access"]] == ["token"]
         ]
         assert told == [("bob", True, ""), ("", True, ""), ("", False, "UNAUTHORIZED")]
+        [denied] = [line for line in lines if line["access"][:1] == [DELETED]]
+        assert (denied["user"], denied["rule"]) == ("bob", "rule 1 (**)")
+        assert re.search(r'bob \[.*"DELETE /v2/a/manifests/latest HTTP/1.1" 401', daemon.log())
         assert all(re.fullmatch(r"[0-9a-f-]{36}", line["request"]) for line in lines)
 
     def test_cannot_be_opened(self, make_daemon: MakeDaemon, tmp_path: Path) -> None:

@@ -114,10 +114,11 @@ def _refused(error: RegistryError) -> dict[str, Any]:
 
 def _grouped(accesses: Sequence[Access]) -> list[dict[str, Any]]:
     """:return: what was wanted, with all actions on a thing together."""
-    found: dict[tuple[str, str], list[str]] = {}
+    # Who mounts from the repository itself wants to pull from it twice.
+    found: dict[tuple[str, str], dict[str, None]] = {}
     for access in accesses:
-        found.setdefault((access.type, access.name), []).append(access.action.value)
+        found.setdefault((access.type, access.name), {})[access.action.value] = None
     return [
-        {"type": type_, "name": name, "actions": actions}
+        {"type": type_, "name": name, "actions": [*actions]}
         for (type_, name), actions in found.items()
     ]

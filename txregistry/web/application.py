@@ -26,6 +26,7 @@ from txregistry.errors import (
     RegistryError,
     RouteUnknown,
     TooManyRequests,
+    Unauthorized,
     Unsupported,
 )
 from txregistry.interfaces import Exchange, IAccessController, IRegistry
@@ -289,7 +290,7 @@ class RegistryApplication:
                 _allow(self._routes[exchange.route].others(exchange.request.method)),
             )
         exchange.errors = error_entries(error)
-        if isinstance(error, Denied | TooManyRequests):
+        if isinstance(error, Denied | TooManyRequests | Unauthorized):
             exchange.actor = exchange.actor or error.actor
         if status >= INTERNAL and not isinstance(error, RegistryError):
             self.log.failure(

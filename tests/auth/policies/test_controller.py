@@ -52,7 +52,8 @@ class Controller:
             return fail(Unauthorized("Basic", records(accesses)))
         user, colon, _ = name.partition(":")
         if colon and any(access.action is not Action.PULL for access in accesses):
-            return fail(Unauthorized('Bearer error="insufficient_scope"', records(accesses)))
+            challenge = 'Bearer error="insufficient_scope"'
+            return fail(Unauthorized(challenge, records(accesses), actor=user, rule="token"))
         return succeed(Grant(user))
 
 
@@ -154,6 +155,22 @@ class KnownTests:
         assert isinstance(refused, Unauthorized)
         assert "insufficient_scope" in refused.challenge
         assert ask(PULL, who="ann:token") == Grant("ann", "rule 2 (ci/**)")
+
+    @pytest.mark.parametrize(
+        ("who", "rule"),
+        [("ann:token", "token"), ("bob:token", "rule 1 (ci/**)"), (":token", "rule 1 (ci/**)")],
+    )
+    def test_why(self, who: str, rule: str) -> None:
+        """
+        Where it is by the rules that a token is good for less, it is them that are named, and else
+        the token.
+        """
+        refused = ask(PULL, PUSH, who=who)
+        assert isinstance(refused, Unauthorized)
+        assert (refused.actor, refused.rule) == (who.partition(":")[0], rule)
+        refused = ask(PUSH, who="BOB")
+        assert isinstance(refused, Unauthorized)
+        assert (refused.actor, refused.rule) == ("", "")
 
     def test_old_token(self) -> None:
         """

@@ -136,6 +136,18 @@ class ChallengeTests:
                 f'error="{error}"'
             )
 
+    def test_known(self, judged: Judge) -> None:
+        """
+        Whose token is good, but not for this, is known, be the token new or remembered; the client
+        isn't told.  Who has none, or a bad one, is nobody.
+        """
+        token = SIGNER.token(allowed("a/c", "pull"), sub="joe")
+        for said, who in ((token, "joe"), (token, "joe"), ("x", ""), (token[:-4] + "AAAA", "")):
+            refused = judged.ask(said)
+            assert isinstance(refused, Unauthorized)
+            assert (refused.actor, refused.rule) == (who, "token" if who else "")
+            assert "joe" not in f"{refused} {refused.challenge} {refused.detail}"
+
     def test_merged(self) -> None:
         """
         What is wanted of one resource stands together, in an order that is always the same.

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from twisted.internet.defer import Deferred, fail, succeed
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from txregistry.errors import Denied
+from txregistry.errors import Denied, Unauthorized
 from txregistry.interfaces import Grant, IAccessController, IPolicy
 from txregistry.model.access import Access, Credentials, Decision, Identity, records
 from txregistry.recent import Recent
@@ -70,19 +71,33 @@ class PolicedAccess:
         Ask the other controller, for the accesses too: a token may be good for less than its
         owner is, and a challenge shall say what would be enough.
         """
-        # A callback, not a coroutine: mostly the answer is there at once, for each request anew.
+        # Callbacks, not a coroutine: mostly the answer is there at once, for each request anew.
         asked = self._wrapped.authorize(credentials, accesses)
-        return asked.addCallback(self._judge_granted, credentials.address, accesses)
+        about = (credentials.address, accesses)
+        return asked.addCallbacks(
+            self._judge_granted, self._explain, callbackArgs=about, errbackArgs=about
+        )
 
     def _judge_granted(self, grant: Grant, address: str, accesses: Sequence[Access]) -> Grant:
         return self._judge(Identity(grant.actor, address), accesses)
+
+    def _explain(self, failure: Failure, address: str, accesses: Sequence[Access]) -> Failure:
+        """
+        Name the rules, for the audit log, by which a token isn't good for what its bearer wants: if
+        there are any, it isn't the token's fault.
+        """
+        error = failure.value
+        if isinstance(error, Unauthorized) and error.rule:
+            decisions = self._decide(Identity(error.actor, address), accesses)
+            error.rule = _told(_refusals(decisions)) or error.rule
+        return failure
 
     def _judge(self, identity: Identity, accesses: Sequence[Access]) -> Grant:
         """
         :raises Denied: if the rules don't grant everything.
         """
         decisions = self._decide(identity, accesses)
-        refusals = [decision for decision in decisions if not decision.granted]
+        refusals = _refusals(decisions)
         if refusals:
             raise Denied(records(accesses), actor=identity.user, rule=_told(refusals))
         return self._grant(identity.user, decisions)
@@ -97,6 +112,11 @@ class PolicedAccess:
             grant = Grant(*key)
             self._grants.put(key, grant)
         return grant
+
+
+def _refusals(decisions: Sequence[Decision]) -> list[Decision]:
+    """:return: those of them that are no."""
+    return [decision for decision in decisions if not decision.granted]
 
 
 def _told(decisions: Sequence[Decision]) -> str:

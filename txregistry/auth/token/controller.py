@@ -14,7 +14,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from txregistry.auth.token.challenge import IRealm, bearer_challenge
-from txregistry.auth.token.claims import Claims, check_claims, parse_claims
+from txregistry.auth.token.claims import RULE, Claims, check_claims, parse_claims
 from txregistry.auth.token.jws import parse_jws
 from txregistry.auth.token.refusals import TokenInvalid, TokenRefused
 from txregistry.auth.token.trust import IKeys, Trust
@@ -87,7 +87,7 @@ class TokenAccess:
         # With every request it is this way that is gone: it calls little, and makes nothing.
         authorization = credentials.authorization
         if authorization[:7].lower() != "bearer " or not authorization[7:8]:
-            return fail(self.refusal(credentials, accesses))
+            return fail(self._refusal(credentials, accesses))
         looked = self._keys.glance()
         if looked is not None:
             return looked.addCallback(lambda _: self._judge(credentials, accesses))
@@ -101,15 +101,23 @@ class TokenAccess:
             return self._verify_and_judge(digest, credentials, accesses)
         if claims.allow(accesses):
             return succeed(claims.grant)
-        return fail(self.refusal(credentials, accesses, INSUFFICIENT))
+        return fail(self._insufficient(credentials, accesses, claims))
 
-    def refusal(
+    def _refusal(
         self, credentials: Credentials, accesses: Sequence[Access], error: str = ""
     ) -> Unauthorized:
         """:return: what to raise, with a challenge that says where to get a token."""
         realm = self._realm(credentials)
         challenge = bearer_challenge(realm, self._rules.service, accesses, error)
         return Unauthorized(challenge, records(accesses))
+
+    def _insufficient(
+        self, credentials: Credentials, accesses: Sequence[Access], claims: Claims
+    ) -> Unauthorized:
+        """:return: what to raise for who is known, by a token that isn't good for this."""
+        refusal = self._refusal(credentials, accesses, INSUFFICIENT)
+        refusal.actor, refusal.rule = claims.user, RULE
+        return refusal
 
     @deferred
     async def _verify_and_judge(
@@ -123,9 +131,9 @@ class TokenAccess:
                 address=credentials.address,
                 reason=refused.reason,
             )
-            raise self.refusal(credentials, accesses, refused.error) from None
+            raise self._refusal(credentials, accesses, refused.error) from None
         if not claims.allow(accesses):
-            raise self.refusal(credentials, accesses, INSUFFICIENT)
+            raise self._insufficient(credentials, accesses, claims)
         return claims.grant
 
     async def _verify(self, digest: bytes, token: str) -> Claims:
