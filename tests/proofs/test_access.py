@@ -315,6 +315,20 @@ class SecrecyTests:
                 builder.request("POST", target).expect(202)
         builder.head(f"/v2/ci/app/blobs/{image.blobs[1]}").expect(404)
 
+    def test_known_digests(self, guarded: Daemon) -> None:
+        """
+        Who knows the digest of a private blob, and no more of it, gets nothing by it: to push it he
+        must send it.
+        """
+        image = push_image(known(guarded, "alice"), "private/a")
+        builder, blob = known(guarded, "builder"), image.blobs[1]
+        for digest in (blob, ABSENT):
+            target = f"/v2/ci/app/blobs/uploads/?digest={digest}"
+            builder.request("POST", target, b"").expect(202)
+            location = with_query(builder.begin_upload("ci/app"), f"digest={digest}")
+            builder.request("PUT", location, b"").expect(400)
+            builder.head(f"/v2/ci/app/blobs/{digest}").expect(404)
+
     def test_same_answers(
         self, guarded: Daemon, scale: Callable[..., int], figure: Callable[[str, object], None]
     ) -> None:

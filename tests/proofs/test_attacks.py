@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from copy import deepcopy
+from gzip import compress
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,23 @@ class ContentTests:
             builder.get(f"/v2/_catalog?n={number}").expect(200)
             builder.get(f"/v2/app/a/tags/list?n={number}").expect(200)
         assert resident(daemon.pid) - before < 8 * MIB
+
+    def test_nothing_is_unpacked(self, daemon: Daemon) -> None:
+        """
+        What says of itself to be packed is taken as the bytes that it is: a small body never
+        becomes a large one.
+        """
+        builder = person(daemon.host, "builder")
+        builder.get("/v2/").expect(200)
+        packed = compress(b" " * 128 * MIB)
+        kinds = [("Content-Encoding", "gzip"), ("Content-Type", MANIFEST)]
+        before = resident(daemon.pid)
+        builder.request("PUT", "/v2/app/a/manifests/t", packed, kinds).expect(400)
+        target = f"/v2/app/a/blobs/uploads/?digest={sha256(packed)}"
+        builder.request("POST", target, packed, kinds[:1]).expect(201)
+        answer = builder.blob("app/a", sha256(packed)).expect(200)
+        assert (answer.body, answer.header("Content-Encoding")) == (packed, None)
+        assert resident(daemon.pid) - before < 32 * MIB
 
     def test_pages_in_blobs(self, daemon: Daemon) -> None:
         """
