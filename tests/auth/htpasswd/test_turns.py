@@ -33,6 +33,18 @@ class TurnsTests:
             turns.end()
         assert told == ["crowd", "crowd", "one", "other", "crowd", "crowd"]
 
+    def test_first(self) -> None:
+        """
+        Of those from one place it is who has come first.
+        """
+        turns = Turns(1)
+        turns.take("a")
+        waiting = [turns.take("a") for _ in range(3)]
+        for number in range(3):
+            turns.end()
+            assert [each.called for each in waiting].count(True) == number + 1
+            assert waiting[number].called
+
     def test_at_once(self) -> None:
         """
         As many as may have their turn at a time, and again when it is free.

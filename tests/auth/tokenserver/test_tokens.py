@@ -648,7 +648,8 @@ class KeyTests:
 
     def test_rotated_elsewhere(self, served: TokenServed, tmp_path: Path) -> None:
         """
-        A token of another process that has seen the new key already is taken at once.
+        A token of another process that has seen the new key already is taken at once; so is one by
+        which others are to be had.
         """
         other = TokenServed(tmp_path)
         assert served.get("v2/", bearer(other.token())).status == 200
@@ -656,6 +657,11 @@ class KeyTests:
         other.watch.advance(1.1)
         other.token()
         assert served.get("v2/", bearer(other.token())).status == 200
+        rotate_key_file(str(served.path))
+        other.watch.advance(1.1)
+        other.token()
+        offline = other.post(access_type="offline", **PostTests.PASSWORD).json["refresh_token"]
+        assert served.post(grant_type="refresh_token", refresh_token=offline).status == 200
 
     def test_key_taken_away(self, served: TokenServed) -> None:
         """
