@@ -119,6 +119,9 @@ class RefusalTests:
             ("a: !!set {x, y}\n", 1, "only plain mappings and lists"),
             ("a: !!omap [x: 1]\n", 1, "only plain mappings and lists"),
             ("<<: x\n", 1, "only mappings can be merged"),
+            ("a: 1\nb: **\n", 2, "a text that begins with a star needs quotes"),
+            ("a: 1\nb: */c\n", 2, "a text that begins with a star needs quotes"),
+            ("a: 1\nb: *c\n", 2, "a text that begins with a star needs quotes"),
         ],
     )
     def test_line_and_reason(self, text: str, line: int, reason: str) -> None:

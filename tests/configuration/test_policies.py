@@ -204,6 +204,25 @@ class MistakeTests:
         (told,) = complaints(RULE.format(rule))
         assert told.startswith("config.yml:6: policies.rules[0].allow: whoever pushes must")
 
+    @pytest.mark.parametrize("users", ["anonymous", '"*"', "[ann, anonymous]"])
+    def test_everybody_as_a_user(self, complaints: Complaints, users: str) -> None:
+        """
+        A user who is called as one would call everybody is warned of.
+        """
+        (told,) = complaints(RULE.format(f"{{repositories: a, users: {users}, allow: pull}}"))
+        assert told.startswith("config.yml:6: policies.rules[0].users")
+        assert "means a user of that name: for everybody who is known say" in told
+
+    def test_certificates_that_name_nobody(self, complaints: Complaints) -> None:
+        """
+        A rule that wants a certificate, where none names anybody, is warned of, once.
+        """
+        rule = "{repositories: a, users: ann, certificate: true, allow: pull}"
+        policies = f"policies: {{rules: [{rule}, {rule}]"
+        (told,) = complaints(policies + "}\n")
+        assert told.startswith("config.yml:3: policies.rules[0].certificate: never holds")
+        assert complaints(policies + ", certificates: {user: dns}}\n") == []
+
     def test_anonymous_with_passwords(self, complaints: Complaints) -> None:
         """
         Where clients are asked for a password first, what is for the anonymous is warned of, once.

@@ -65,6 +65,8 @@ def parse_document(text: str, source: str, *, numbered: bool = True) -> Node | N
         mark = error.problem_mark or error.context_mark
         parts = [part for part in (error.context, error.problem) if part]
         reason = _unquoted(", ".join(parts))
+        if " alias" in reason:  # mostly it was to be a pattern, as in policies
+            reason += ": a text that begins with a star needs quotes"
         raise Malformed(f"is not valid YAML: {reason}", mark.line + 1 if mark else None) from None
     except (yaml.YAMLError, ValueError, OverflowError):
         # PyYAML lets some of Python's own errors pass, as for the escape "\UFFFFFFFF".

@@ -12,7 +12,12 @@ from attrs import frozen
 
 from txregistry.configuration.kinds import Boolean, Choice, ListOf
 from txregistry.configuration.network import CIDR, Network
-from txregistry.configuration.policychecks import judge_groups, judge_pushes
+from txregistry.configuration.policychecks import (
+    judge_certificates,
+    judge_groups,
+    judge_pushes,
+    judge_users,
+)
 from txregistry.configuration.policykinds import Allow, Groups, Pattern, Several, UserName
 from txregistry.configuration.report import Place
 from txregistry.configuration.schema import Checked, Section, key, section, shape_of
@@ -130,6 +135,9 @@ class PoliciesKind:
         made = Section(Policies).read(node, place)
         judge_groups(node, made.groups, place)
         judge_pushes(node, place)
+        judge_users(node, place)
+        if made.certificates.user is None:
+            judge_certificates(node, place)
         return made
 
     def dump(self, value: Policies | None) -> Any:

@@ -106,6 +106,34 @@ def judge_groups(node: Node, groups: Mapping[str, object], place: Place) -> None
                 at.error(f"there is no such group in policies.groups{nearest(each.text, groups)}")
 
 
+def judge_users(node: Node, place: Place) -> None:
+    """
+    Warn of users who are called as one would call everybody.
+    """
+    for where, subjects in _subjects(node, place):
+        users = find(subjects, "users")
+        for each, at in _elements(users, where.child("users", users)):
+            if isinstance(each, Scalar) and each.text in ("*", "**", "anonymous"):
+                at.warning(
+                    "means a user of that name: for everybody who is known say `authenticated: "
+                    "true`, for everybody at all `anonymous: true`"
+                )
+
+
+def judge_certificates(node: Node, place: Place) -> None:
+    """
+    Warn of the first rule that wants a certificate where certificates name nobody.
+    """
+    for where, subjects in _subjects(node, place):
+        wanted = find(subjects, "certificate")
+        if isinstance(wanted, Scalar) and wanted.value is True:
+            where.child("certificate", wanted).warning(
+                "never holds, since certificates name nobody: say in policies.certificates.user "
+                "where in them the name of a user stands"
+            )
+            return
+
+
 def judge_pushes(node: Node, place: Place) -> None:
     """
     Warn of rules that allow to push and not to pull: every push asks what is there already.
