@@ -24,7 +24,7 @@ from txregistry.interfaces import Grant
 from txregistry.model.access import Credentials
 
 THERE = "198.51.100.1"
-FILE = Entries()
+FILE = Entries({"joe": b"his", "ann": b"hers"})
 JOE = Grant("joe")
 
 
@@ -35,7 +35,7 @@ class RecognisedTests:
 
     def test_same(self) -> None:
         """
-        Who says the same at the same address, while the file is the same, for a while.
+        Who says the same at the same address, while his password is the same, for a while.
         """
         clock = Clock()
         recognised = Recognised(clock.seconds)
@@ -44,6 +44,8 @@ class RecognisedTests:
         assert recognised.grant("Said", HERE, FILE) is None
         assert recognised.grant("said", THERE, FILE) is None
         assert recognised.grant("said", HERE, Entries()) is None
+        assert recognised.grant("said", HERE, Entries({"joe": b"hers", "ann": b"his"})) is None
+        assert recognised.grant("said", HERE, Entries({"joe": b"his"})) is JOE
         clock.advance(10.0)
         assert recognised.grant("said", HERE, FILE) is None
 
@@ -166,6 +168,20 @@ class OracleTests:
             await self.ask(kit, controller, f"joe:{number}", HERE)
         kit.clock.advance(FRESH)
         assert await self.ask(kit, controller, "joe:secret", HERE) == 200
+
+    async def test_others_change(self, kit: Kit, controller: HtpasswdAccess) -> None:
+        """
+        Who is recognised is so when others are put into the file or taken out, whoever guesses
+        beside him; and no more when it is he.
+        """
+        assert await self.ask(kit, controller, "joe:secret", HERE) == 200
+        for number in range(20):
+            await self.ask(kit, controller, f"joe:{number}", HERE)
+        joe = next(each for each in kit.path.read_bytes().splitlines() if each[:4] == b"joe:")
+        for data, taken in ((joe + b"\n" + line("jim", "secret"), True), (line("joe", "x"), False)):
+            write(kit.path, data)
+            kit.clock.advance(FRESH)
+            assert (await self.ask(kit, controller, "joe:secret", HERE) == 200) is taken
 
     async def test_same_address(self, kit: Kit, controller: HtpasswdAccess) -> None:
         """

@@ -48,13 +48,13 @@ class _Known:
     """
     What is known of who says something.
 
-    :param entries: what was in the file.
+    :param hash: what the file had of his password.
     :param until: when it is forgotten.
     :param grant: what was granted.
     :param user_there: who, and where.
     """
 
-    entries: Entries
+    hash: bytes | None
     until: float
     grant: Grant
     user_there: _UserThere
@@ -79,12 +79,12 @@ class Recognised:
         :param said: what a client says.
         :param place: where it is: its address, and who says so.
         :param entries: what is in the file.
-        :return: what it was granted for that, if the file is the same as it was.
+        :return: what it was granted for that, if the user's line in the file is as it was.
         """
         known = self._known.get(self._key(said, place))
         if (
             known is None
-            or known.entries is not entries
+            or known.hash != entries.hashes.get(known.grant.actor)
             or known.until <= self._seconds()
             or known.user_there.unanswered >= UNANSWERED
         ):
@@ -92,11 +92,16 @@ class Recognised:
         return known.grant
 
     def remember(self, said: str, place: str, entries: Entries, until: float, grant: Grant) -> None:
-        """Recognise this for a while, as long as the file stays the same."""
+        """
+        Recognise this for a while, as long as the user has the same password.  What becomes of
+        others in the file is no reason to ask him again: where somebody guesses beside him he
+        would have to wait.
+        """
         user_there = self._places.get((grant.actor, place)) or _UserThere()
         user_there.unanswered = 0
         self._places.put((grant.actor, place), user_there)
-        self._known.put(self._key(said, place), _Known(entries, until, grant, user_there))
+        hash_ = entries.hashes.get(grant.actor)
+        self._known.put(self._key(said, place), _Known(hash_, until, grant, user_there))
 
     def trying(self, user: str, place: str) -> None:
         """
