@@ -67,8 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         description=(
             "Read a configuration with the environment's REGISTRY_ variables laid over it, print "
             "every problem with its key and line, and the effective configuration with its "
-            "secrets masked.  The exit status is 1 if the registry would not start, or if a key is "
-            "unknown."
+            "secrets masked.  What is in files and at addresses that it names is not looked at.  "
+            "The exit status is 1 if by this the registry would not start, or if a key is unknown."
         ),
     )
     _add_configuration(check)
