@@ -15,7 +15,7 @@ from tests.components.table import ROOT
 
 PACKAGE = "txregistry"
 
-BASE = frozenset({"errors", "deferreds", "places", "recent", "remotes"})
+BASE = frozenset({"errors", "deferreds", "places", "processors", "recent", "remotes"})
 VALUES = BASE | {"model"}
 CONTRACTS = VALUES | {"interfaces"}
 SIBLINGS = frozenset(
@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "errors": frozenset(),
     "deferreds": frozenset(),
     "places": frozenset(),
+    "processors": frozenset(),
     "recent": frozenset(),
     "remotes": frozenset(),
     "model": frozenset({"errors"}),

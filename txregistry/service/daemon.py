@@ -11,14 +11,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from twisted.application.service import MultiService
+from twisted.application.service import MultiService, Service
 from twisted.logger import Logger
 
 from txregistry._version import __version__
-from txregistry.configuration import Loaded
+from txregistry.configuration import Configuration, Loaded
 from txregistry.deferreds import deferred
 from txregistry.drivers.base import CheckedDriver
 from txregistry.errors import CannotServe, ConfigurationError
+from txregistry.interfaces import IRegistry, IStorageDriver
 from txregistry.observability.metrics import Metrics
 from txregistry.service.access import build_access
 from txregistry.service.caching import build_caching
@@ -32,6 +33,7 @@ from txregistry.service.registry import build_driver, build_registry, build_stor
 from txregistry.service.stalling import StallWatching, stall_limit
 from txregistry.service.web import Listening, build_application, build_site
 from txregistry.storage.sharedlocks import SharedLocks
+from txregistry.web.application import RegistryApplication
 from txregistry.web.inboxes import Ends, Inboxes
 from txregistry.web.shares import Shares
 
@@ -158,35 +160,56 @@ def build_service(
     logs = build_logs(reactor, configuration.log, stream, access_stream, worker)
     checked = build_driver(reactor, configuration)
     driver = build_storage(reactor, configuration, checked)
-    locks = None if context is None else SharedLocks(context.locks_path, reactor)
+    registry, beside = _build_registry(reactor, configuration, driver, environ, context)
+    access = build_access(reactor, configuration, context)
+    application = build_application(
+        reactor, configuration, registry, access.controller, logs, access.rates, access.tokens
+    )
+    listening = _build_listening(reactor, configuration, application, descriptor, context, inboxes)
+    service = RegistryService(checked, listening, logs, loaded, alone=context is None)
+    for each in (access, *beside):
+        each.setServiceParent(service)
+    purging = configuration.storage.maintenance.uploadpurging
+    if context is None and purging.enabled:
+        build_purging(reactor, driver, purging).setServiceParent(service)
+    limit = stall_limit(environ)
+    if limit is not None:
+        StallWatching(reactor, limit).setServiceParent(service)
+    return service
+
+
+def _build_registry(
+    reactor: Any,
+    configuration: Configuration,
+    driver: IStorageDriver,
+    environ: Mapping[str, str],
+    context: WorkerContext | None,
+) -> tuple[IRegistry, list[Service]]:
+    """
+    :return: what is served, and what runs beside it: a cache, and what tells of events.
+    """
     metrics = Metrics()
     caching = build_caching(reactor, configuration, context, metrics)
-    caches = None if caching is None else caching.caches
     part = Part.of(context)
     notifying = build_notifying(reactor, configuration, part, environ, metrics)
     telling = None
     if notifying is not None:
         telling = build_telling(reactor, configuration, notifying, part, metrics)
+    caches = None if caching is None else caching.caches
+    locks = None if context is None else SharedLocks(context.locks_path, reactor)
     registry = build_registry(reactor, configuration, driver, locks, caches, telling, context)
-    access = build_access(reactor, configuration, context)
-    application = build_application(
-        reactor, configuration, registry, access.controller, logs, access.rates, access.tokens
-    )
+    return registry, [each for each in (caching, notifying) if each is not None]
+
+
+def _build_listening(
+    reactor: Any,
+    configuration: Configuration,
+    application: RegistryApplication,
+    descriptor: int | None,
+    context: WorkerContext | None,
+    inboxes: Sequence[Ends],
+) -> Listening:
     site = build_site(reactor, configuration, application, context.count if context else 1)
     shares = Shares(context.shares_path, context.index) if context and context.shares_path else None
     handing = Inboxes(shares, inboxes) if shares and inboxes else None
-    http = configuration.http
-    listening = Listening(reactor, application, site, http, descriptor, shares, handing)
-    service = RegistryService(checked, listening, logs, loaded, alone=context is None)
-    access.setServiceParent(service)
-    for each in (caching, notifying):
-        if each is not None:
-            each.setServiceParent(service)
-    if context is None:
-        purging = configuration.storage.maintenance.uploadpurging
-        if purging.enabled:
-            build_purging(reactor, driver, purging).setServiceParent(service)
-    limit = stall_limit(environ)
-    if limit is not None:
-        StallWatching(reactor, limit).setServiceParent(service)
-    return service
+    return Listening(reactor, application, site, configuration.http, descriptor, shares, handing)

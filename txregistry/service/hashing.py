@@ -14,6 +14,7 @@ from typing import Any, Final
 from twisted.python.threadpool import ThreadPool
 
 from txregistry.deferreds import Threads
+from txregistry.processors import processors
 
 NICENESS: Final = 5
 """
@@ -44,7 +45,7 @@ def hash_threads(reactor: Any, workers: int) -> Threads:
     :return: as many threads as there are processors for each of them: more would hash no faster,
         and keep all others waiting.
     """
-    count = max(1, len(os.sched_getaffinity(0)) // workers)
+    count = max(1, processors() // workers)
     pool = _Pool(0, count, name="hash")
     reactor.callWhenRunning(pool.start)
     reactor.addSystemEventTrigger("after", "shutdown", pool.stop)

@@ -12,9 +12,8 @@ nothing that it doesn't do can bring it down.
 
 from __future__ import annotations
 
-import os
-
 from txregistry.configuration import AUTO
+from txregistry.processors import processors
 
 
 def worker_count(workers: int) -> int:
@@ -22,4 +21,4 @@ def worker_count(workers: int) -> int:
     :param workers: what is configured.
     :return: how many there are to be.
     """
-    return len(os.sched_getaffinity(0)) if workers == AUTO else workers
+    return processors() if workers == AUTO else workers

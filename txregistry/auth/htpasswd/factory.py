@@ -4,7 +4,6 @@ Making the access controller of its options.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +20,7 @@ from txregistry.auth.htpasswd.watching import WatchedFile
 from txregistry.auth.options import option_error, text_option
 from txregistry.deferreds import Threads
 from txregistry.interfaces import IAccessControllerFactory, IAttempts
+from txregistry.processors import processors
 
 KEY = "auth.htpasswd"
 
@@ -45,7 +45,7 @@ class HtpasswdFactory:
         # What waits for disks has threads of its own: a crowd that has to be checked keeps nobody
         # from them, and none of them is kept from looking at this file.
         files = Threads(reactor, reactor.getThreadPool())
-        at_once = max(1, len(os.sched_getaffinity(0)) // 2)
+        at_once = max(1, processors() // 2)
         pool = ThreadPool(0, at_once, "passwords")
         file = WatchedFile(path, files, time.monotonic, time.time)
         passwords = Passwords(file, Threads(reactor, pool), at_once, attempts, time.monotonic)
