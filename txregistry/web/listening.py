@@ -115,7 +115,7 @@ class TCPPort(_Accepting):
             created.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         return created
 
-    def _buildAddr(self, address: tuple[Any, ...]) -> IPv4Address | IPv6Address:  # noqa: N802
+    def _buildAddr(self, address: tuple[Any, ...]) -> IPv4Address | IPv6Address:  # noqa: N802 - as above
         return to_address(address)
 
     def getHost(self) -> IPv4Address | IPv6Address:
@@ -221,9 +221,9 @@ def listen_inherited(
         family = inherited.family
     port: _Accepting
     if family == socket.AF_UNIX:
-        port = UNIXPort._fromListeningDescriptor(reactor, descriptor, site)  # noqa: SLF001
+        port = UNIXPort._fromListeningDescriptor(reactor, descriptor, site)  # noqa: SLF001 - as below
     else:
-        port = TCPPort._fromListeningDescriptor(  # noqa: SLF001  # adoptStreamPort's own way
+        port = TCPPort._fromListeningDescriptor(  # noqa: SLF001 - adoptStreamPort's own way
             reactor, descriptor, family, site
         )
         if inboxes is not None:
