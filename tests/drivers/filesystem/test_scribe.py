@@ -6,18 +6,22 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Semaphore
+from threading import Semaphore, active_count
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
 from tests.drivers.filesystem.conftest import MakeDriver
 from txregistry.deferreds import deferred
+from txregistry.drivers.filesystem import driver as driver_module
 from txregistry.drivers.filesystem import whole
 from txregistry.drivers.filesystem.change import Changing
+from txregistry.drivers.filesystem.together import INSTANT
+from txregistry.drivers.filesystem.together import Syncs as TimedSyncs
 from txregistry.errors import PathNotFound, StorageFailure
 from txregistry.interfaces import Change, IStorageDriver, Put, Settle, Tell
 from txregistry.testing.drivers.notes import Note
@@ -172,3 +176,31 @@ class ScribeTests:
         syncs.gate.release(1000)
         assert isinstance(await outcome, CancelledError)
         assert (root / "0" / "a").exists()
+
+
+class ChoiceTests:
+    """
+    When one thread makes them, where not everything is synced at once.
+    """
+
+    @pytest.mark.parametrize(("seconds", "scribes"), [(INSTANT / 2, True), (INSTANT * 2, False)])
+    async def test_choice(
+        self,
+        make_driver: MakeDriver,
+        monkeypatch: pytest.MonkeyPatch,
+        seconds: float,
+        scribes: bool,
+    ) -> None:
+        """
+        One does where syncs have nothing to wait for; where they have, several wait side by side.
+        """
+        moments = itertools.count(step=seconds)
+        monkeypatch.setattr(driver_module, "Syncs", lambda: TimedSyncs(lambda: next(moments)))
+        driver = make_driver()
+        await driver.change(*[put(number) for number in range(8)])
+        before = active_count()
+        waiting = [driver.change(put(number)) for number in range(50)]
+        # The one before may still be on its way home.
+        assert (active_count() <= before + 1) is scribes
+        for each in waiting:
+            await each

@@ -26,7 +26,7 @@ from txregistry.drivers.filesystem.reading import (
 from txregistry.drivers.filesystem.scribe import Scribe
 from txregistry.drivers.filesystem.survey import LocalSurvey
 from txregistry.drivers.filesystem.threads import DriverThreads, opened
-from txregistry.drivers.filesystem.together import Syncs
+from txregistry.drivers.filesystem.together import INSTANT, Syncs
 from txregistry.drivers.filesystem.whole import Whole
 from txregistry.drivers.filesystem.writing import FileWriter, open_exclusively
 from txregistry.drivers.walk import Tour
@@ -159,9 +159,13 @@ class FilesystemDriver:
         return self.change([Settle(path)])
 
     def change(self, *steps: Sequence[Change]) -> Deferred[None]:
-        if self._whole is not None and self._whole.is_ready() and _is_little(steps):
+        if _is_little(steps) and self._one_thread_will_do():
             return self._scribe.make(steps)
         return self._threads.run(self._changes.make, steps)
+
+    def _one_thread_will_do(self) -> bool:
+        """:return: whether several would not sync sooner what they write."""
+        return (self._whole is not None and self._whole.is_ready()) or self._syncs.is_quick(INSTANT)
 
     def delete(self, path: str, durable: bool = True) -> Deferred[None]:
         return self._threads.run(self._delete, path, durable)

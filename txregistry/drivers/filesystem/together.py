@@ -23,6 +23,9 @@ _THREADS: Final = 64
 QUICK: Final = 0.0005
 """Seconds that a sync takes on a disk so quick that to ask other threads costs more."""
 
+INSTANT: Final = 0.00005
+"""Seconds that a sync takes where there is nothing to wait for, as in memory."""
+
 _REMEMBERED: Final = 16
 
 
@@ -63,13 +66,14 @@ class Syncs:
         for other in others:
             other.result()
 
-    def is_quick(self) -> bool:
+    def is_quick(self, seconds: float = QUICK) -> bool:
         """
+        :param seconds: that a sync takes on a disk which is.
         :return: whether the disk is.  What counts is the quickest quarter of the latest calls: the
             others may have waited for something else, such as a processor.
         """
-        seconds = sorted(self._seconds.copy())
-        return seconds[len(seconds) // 4] < QUICK
+        latest = sorted(self._seconds.copy())
+        return latest[len(latest) // 4] < seconds
 
     def _timed(self, call: Call) -> None:
         began = self._timer()
