@@ -21,6 +21,10 @@ FORM: Final = 1
 """The form in which :func:`encode` writes; :func:`decode` reads this one and all before it."""
 
 
+# To make it takes a third as long as to write an event with it.
+_dump: Final = json.JSONEncoder(check_circular=False, separators=(",", ":")).encode
+
+
 class EventAction(StrEnum):
     """What happened."""
 
@@ -168,7 +172,7 @@ def encode(event: Event) -> bytes:
         "actor": event.actor,
         "source": [source.address, source.instance],
     }
-    return json.dumps(document, separators=(",", ":")).encode("ascii")
+    return _dump(document).encode("ascii")
 
 
 def decode(data: bytes) -> Event:

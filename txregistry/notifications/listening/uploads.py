@@ -8,7 +8,6 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from txregistry.deferreds import deferred
 from txregistry.interfaces import IAlongside, IByteStream, INote, IUpload, IUploads
 from txregistry.model.byte_range import ContentRange
 from txregistry.model.descriptor import Descriptor
@@ -28,13 +27,11 @@ class ListeningUploads:
     _uploads: IUploads
     _report: Report
 
-    @deferred
-    async def start(self, algorithm: str = CANONICAL) -> IUpload:
-        return ListeningUpload(await self._uploads.start(algorithm), self._report)
+    def start(self, algorithm: str = CANONICAL) -> Deferred[IUpload]:
+        return self._uploads.start(algorithm).addCallback(ListeningUpload, self._report)
 
-    @deferred
-    async def resume(self, id: str) -> IUpload:
-        return ListeningUpload(await self._uploads.resume(id), self._report)
+    def resume(self, id: str) -> Deferred[IUpload]:
+        return self._uploads.resume(id).addCallback(ListeningUpload, self._report)
 
 
 @implementer(IUpload)
