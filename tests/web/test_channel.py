@@ -823,13 +823,13 @@ class Plain(Resource):
 
     isLeaf = True
 
-    def render_GET(self, request: RegistryRequest) -> bytes:  # noqa: N802
+    def render_GET(self, request: RegistryRequest) -> bytes:  # noqa: N802 - Twisted's name
         request.setHeader(b"x-path", b",".join(request.postpath or ()))
         request.setHeader(b"x-args", repr(sorted((request.args or {}).items())))
         request.addCookie(b"a", b"b")
         return b"plain"
 
-    def render_PUT(self, request: RegistryRequest) -> int:  # noqa: N802
+    def render_PUT(self, request: RegistryRequest) -> int:  # noqa: N802 - Twisted's name
         request.setResponseCode(202)
         request.responseHeaders.addRawHeader(b"x-type", request.getHeader(b"Content-Type") or b"")
         request.write(b"one")
@@ -837,12 +837,12 @@ class Plain(Resource):
         request.finish()
         return NOT_DONE_YET
 
-    def render_DELETE(self, request: RegistryRequest) -> int:  # noqa: N802
+    def render_DELETE(self, request: RegistryRequest) -> int:  # noqa: N802 - Twisted's name
         request.setResponseCode(202)
         request.finish()
         return NOT_DONE_YET
 
-    def render_POST(self, request: RegistryRequest) -> bytes:  # noqa: N802
+    def render_POST(self, request: RegistryRequest) -> bytes:  # noqa: N802 - Twisted's name
         raise RuntimeError("secret")
 
 

@@ -244,7 +244,7 @@ class InboxesTests:
             if last_look == "before":
                 office.shares[1].tell(ABSENT)
                 taken.append(office.take(1))
-            send(*args)  # type: ignore[arg-type]
+            send(*args)  # type: ignore[arg-type]  # just what it was called with
             if last_look == "after":
                 office.shares[1].tell(ABSENT)
                 taken.append(office.take(1))
