@@ -5,6 +5,7 @@ How the package waits.
 from __future__ import annotations
 
 import gc
+import inspect
 from collections.abc import Callable
 from threading import get_ident
 from weakref import ref
@@ -13,7 +14,7 @@ import pytest
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.task import deferLater
 
-from txregistry.deferreds import InlineThreads, Threads, deferred, shielded, started
+from txregistry.deferreds import InlineThreads, Lock, Threads, deferred, shielded, started
 
 
 @deferred
@@ -145,6 +146,68 @@ class ShieldedTests:
         assert results == []
         inner.callback(1)
         assert results == [CancelledError]
+
+
+class LockTests:
+    """What one holds at a time."""
+
+    def test_order(self) -> None:
+        """Who has waited longest is next, at once."""
+        lock = Lock()
+        lock.acquire()
+        got: list[int] = []
+        for number in range(3):
+            lock.acquire().addCallback(lambda _, own: got.append(own), number)
+        for number in range(3):
+            assert got == list(range(number))
+            lock.release()
+        assert got == [0, 1, 2]
+        assert lock.is_wanted
+        lock.release()
+        assert not lock.is_wanted
+
+    def test_cancelled(self) -> None:
+        """Who waits no more doesn't get it."""
+        lock = Lock()
+        lock.acquire()
+        first, second = lock.acquire(), lock.acquire()
+        first.cancel()
+        first.addErrback(lambda failure: failure.trap(CancelledError))
+        lock.release()
+        assert second.called
+
+    def test_crowd(self) -> None:
+        """However many are done at once, each finds himself as deep in calls as the first."""
+        lock = Lock()
+        lock.acquire()
+        depths: set[int] = set()
+
+        def done(_: None) -> None:
+            depths.add(len(inspect.stack(0)))
+            lock.release()
+
+        for _ in range(100):
+            lock.acquire().addCallback(done)
+        lock.release()
+        assert len(depths) == 1
+        assert not lock.is_wanted
+
+    def test_again(self) -> None:
+        """Who wants it again from within gets it after the others."""
+        lock = Lock()
+        lock.acquire()
+        got: list[str] = []
+
+        def again(_: None) -> None:
+            lock.release()
+            lock.acquire().addCallback(lambda _: got.append("again"))
+
+        lock.acquire().addCallback(again)
+        lock.acquire().addCallback(lambda _: got.append("other"))
+        lock.release()
+        assert got == ["other"]
+        lock.release()
+        assert got == ["other", "again"]
 
 
 class ThreadsTests:

@@ -12,6 +12,7 @@ closes a file that is still being written.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -145,6 +146,48 @@ class _Shield(Deferred[T]):
             self.errback(outcome)
         else:
             self.callback(outcome)
+
+
+class Lock:
+    """
+    Held by one at a time, and then by who has waited longest.
+
+    As ``DeferredLock``, but that one who lets go of it doesn't call the next, who, if he is done at
+    once, calls the one after him: a crowd of some hundred is as deep as calls can be.
+    """
+
+    def __init__(self) -> None:
+        self._held = False
+        self._waiting: deque[Deferred[None]] = deque()
+        self._handing_on = False
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody holds it, or waits for it."""
+        return self._held or bool(self._waiting)
+
+    def acquire(self) -> Deferred[None]:
+        """:return: fires when it is held.  To cancel it ends the wait."""
+        waiting: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(waiting)
+        self._hand_on()
+        return waiting
+
+    def release(self) -> None:
+        """Let go of it."""
+        self._held = False
+        self._hand_on()
+
+    def _hand_on(self) -> None:
+        if self._handing_on:
+            return  # whoever is at it goes on with it
+        self._handing_on = True
+        try:
+            while self._waiting and not self._held:
+                self._held = True
+                self._waiting.popleft().callback(None)
+        finally:
+            self._handing_on = False
 
 
 class IReactorThreads(Protocol):

@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError
 from zope.interface.verify import verifyObject
 
 from tests.storage.kit import NAME, fires
+from txregistry.deferreds import started
 from txregistry.interfaces import ILocks
 from txregistry.model.digest import Digest
 from txregistry.model.name import Tag
@@ -69,6 +70,25 @@ class LocksTests:
             async with holding(locks, "a", "b"):
                 waiting = fires(locks.hold(["b"]))
             waiting[0]()
+        assert locks._locks == {}
+
+    async def test_crowd(self) -> None:
+        """
+        However many wait for the same, and are done at once: all get it.
+        """
+        locks = Locks()
+        release = await locks.hold(["a"])
+        done: list[int] = []
+
+        async def do(number: int) -> None:
+            async with holding(locks, "a"):
+                done.append(number)
+
+        waiting = [started(do(number)) for number in range(2000)]
+        release()
+        for each in waiting:
+            await each
+        assert done == list(range(2000))
         assert locks._locks == {}
 
     async def test_failure(self) -> None:

@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from twisted.internet.defer import Deferred, DeferredLock
+from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from txregistry.deferreds import deferred
+from txregistry.deferreds import Lock, deferred
 from txregistry.interfaces import ILocks
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName, Tag
@@ -25,7 +25,7 @@ class Locks:
     """
 
     def __init__(self) -> None:
-        self._locks: Final[dict[str, DeferredLock]] = {}
+        self._locks: Final[dict[str, Lock]] = {}
 
     @deferred
     async def hold(self, keys: Sequence[str]) -> Callable[[], None]:
@@ -44,14 +44,14 @@ class Locks:
             raise
         return release
 
-    def _acquire(self, key: str) -> Deferred[DeferredLock]:
-        return self._locks.setdefault(key, DeferredLock()).acquire()
+    def _acquire(self, key: str) -> Deferred[None]:
+        return self._locks.setdefault(key, Lock()).acquire()
 
     def _release(self, key: str) -> None:
         lock = self._locks[key]
         # Whoever is next may run, and be done, before this returns.
         lock.release()
-        if not lock.locked and self._locks.get(key) is lock:
+        if not lock.is_wanted and self._locks.get(key) is lock:
             del self._locks[key]
 
 

@@ -9,11 +9,10 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from attrs import frozen
-from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from txregistry.auth.htpasswd.entries import LARGEST, Entries, Malformed, parse_entries
-from txregistry.deferreds import Threads, deferred
+from txregistry.deferreds import Lock, Threads, deferred
 from txregistry.errors import Unavailable
 
 FRESH: Final = 1.0
@@ -63,7 +62,7 @@ class WatchedFile:
         self._threads = threads
         self._seconds = seconds
         self._time = time
-        self._lock = DeferredLock()
+        self._lock = Lock()
         self._asked = self._answered = 0
         self._looked = float("-inf")
         self._reading = _Reading((), b"")
