@@ -4,7 +4,6 @@ The outbox as those see it who put events there.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from threading import Lock
@@ -21,6 +20,15 @@ from txregistry.interfaces import IMetrics, INote, ISink
 from txregistry.model.event import Event, EventAction, encode
 from txregistry.notifications.counting import LOST, WAITING
 from txregistry.notifications.store import Entry
+from txregistry.notifications.waiting import (
+    Kept,
+    Takes,
+    Waiting,
+    entries_in,
+    events_in,
+    in_parts,
+    tell,
+)
 
 GATHER_SECONDS: Final = 0.05
 """How long pulls wait for others to be kept with."""
@@ -39,14 +47,10 @@ CLOSING_TRIES: Final = 2
 _LOST: Final = "events can't be written, and nobody will be told of them"
 
 
-class Keeps(Protocol):
+class Keeps(Takes, Protocol):
     """
     What is needed of a store.  All is called in threads, but for :attr:`most`.
     """
-
-    @property
-    def most(self) -> int:
-        """Bytes that are written at once at most."""
 
     def append(self, entries: Sequence[Entry], *, durable: bool) -> None:
         """
@@ -72,21 +76,6 @@ class Keeps(Protocol):
 
         :raises Exception: if that can't be.
         """
-
-
-@frozen
-class _Kept:
-    """
-    One write that waits, or a part of it that is written at once.
-
-    :param durable: whether a power cut may not touch it.
-    :param told: fires when it is in the outbox; ``None`` if nobody waits for it.
-    """
-
-    entries: tuple[Entry, ...]
-    size: int
-    durable: bool
-    told: Deferred[None] | None
 
 
 @implementer(INote)
@@ -160,9 +149,7 @@ class Outbox:
         self._metrics = metrics
         self._given_up = given_up
         self._order = Lock()  # of those who take what waits and write it
-        self._queue = Lock()
-        self._waiting: deque[_Kept] = deque()
-        self._size = 0
+        self._waiting = Waiting(store)
         self._later: IDelayedCall | None = None
         self._rings: IDelayedCall | None = None
         self._writing: Deferred[None] | None = None
@@ -197,7 +184,7 @@ class Outbox:
         while failures < CLOSING_TRIES and (self._waiting or self._writing is not None):
             await (self._write() if self._writing is None else _ended(self._writing))
             failures = failures + 1 if self._failing else 0
-        self._lose(sum(len(kept.entries) for kept in self._waiting))
+        self._lose(self._waiting.events)
         self._waiting.clear()
 
     # what notes do, in any thread
@@ -213,7 +200,7 @@ class Outbox:
                 made = [event for make in events for event in self._made(make)]
                 own = [[kept] for kept in self._encoded(made, durable=True)] if made else []
                 # What can't be written stays where it is, before what comes now.
-                waiting = () if self._refused or self._failing else iter(self._take, [])
+                waiting = () if self._refused or self._failing else iter(self._waiting.take, [])
                 outcomes = [self._write_group(group) for group in (*waiting, *own)]
         except Exception:  # noqa: BLE001 - whatever it is, what they tell of has happened
             self.log.failure(_LOST)
@@ -248,24 +235,24 @@ class Outbox:
         self._rings = None
         self._written()
 
-    def _write_group(self, group: Sequence[_Kept]) -> Callable[[], None] | None:
+    def _write_group(self, group: Sequence[Kept]) -> Callable[[], None] | None:
         """:return: what is to be done then at once, in the reactor's thread."""
         if self._refused or self._failing or group[0].size > self._store.most:
             return partial(self._keep, group)
         try:
             durable = any(kept.told is not None for kept in group)
-            self._store.append(_entries(group), durable=durable)
+            self._store.append(entries_in(group), durable=durable)
         except Exception as error:  # noqa: BLE001 - whatever it is, no request fails of it
             self._refused = True  # what comes before that is known stays behind
             return partial(self._failed_here, group, error)
         # To wake the reactor costs more than to write.
-        return partial(_tell, group) if durable else None
+        return partial(tell, group) if durable else None
 
     # inside
 
-    def _failed_here(self, group: Sequence[_Kept], error: Exception) -> None:
+    def _failed_here(self, group: Sequence[Kept], error: Exception) -> None:
         self._failed(group, error)
-        _tell(group)
+        tell(group)
         self._plan(soon=True)
 
     def _plan(self, soon: bool) -> None:
@@ -293,20 +280,18 @@ class Outbox:
         if self._writing.called:
             self._writing = None
 
-    def _encoded(self, events: Sequence[Event], durable: bool) -> Iterator[_Kept]:
+    def _encoded(self, events: Sequence[Event], durable: bool) -> Iterator[Kept]:
         """:return: events, in parts that are written at once."""
         now = self._now()
-        for part in _parts([Entry(encode(event), now) for event in events], self._store.most):
-            yield _Kept(part, sum(len(entry.payload) for entry in part), durable, None)
+        entries = [Entry(encode(event), now) for event in events]
+        return in_parts(entries, durable, self._store.most)
 
-    def _keep(self, some: Sequence[_Kept]) -> None:
+    def _keep(self, some: Sequence[Kept]) -> None:
         """Let some wait until they are written."""
         if self._closed:
-            self._lose(sum(len(kept.entries) for kept in some))
+            self._lose(events_in(some))
             return
-        with self._queue:
-            self._waiting.extend(some)
-            self._size += sum(kept.size for kept in some)
+        self._waiting.add(some)
         self._make_room()
         self._plan(any(kept.durable for kept in some))
 
@@ -321,36 +306,26 @@ class Outbox:
                 await self._bury(*group[0].entries)
             if group:
                 self._succeeded()
-        _tell(group)
+        tell(group)
         self._writing = None
         if self._waiting:
-            self._plan(any(kept.durable for kept in self._waiting))
+            self._plan(self._waiting.durable)
 
-    def _write_waiting(self) -> tuple[list[_Kept], Exception | None]:
+    def _write_waiting(self) -> tuple[list[Kept], Exception | None]:
         """
         In the thread: whoever takes some has to write them before anybody else takes more.
 
         :return: what was taken, and why it could not be written.  One that is too large isn't.
         """
         with self._order:
-            group = self._take()
+            group = self._waiting.take()
             if group and group[0].size <= self._store.most:
                 try:
                     durable = any(kept.durable for kept in group)
-                    self._store.append(_entries(group), durable=durable)
+                    self._store.append(entries_in(group), durable=durable)
                 except Exception as error:  # noqa: BLE001 - whatever it is, no request fails of it
                     return group, error
         return group, None
-
-    def _take(self) -> list[_Kept]:
-        with self._queue:
-            group: list[_Kept] = []
-            size = 0
-            while self._waiting and (not group or size + self._waiting[0].size <= self._store.most):
-                group.append(self._waiting.popleft())
-                size += group[-1].size
-            self._size -= size
-        return group
 
     async def _bury(self, entry: Entry) -> None:
         """Whatever comes of it, it is in nobody's way."""
@@ -370,7 +345,7 @@ class Outbox:
             self._metrics.level(WAITING, {}, 0)
         self._written()
 
-    def _failed(self, group: Sequence[_Kept], error: Exception) -> None:
+    def _failed(self, group: Sequence[Kept], error: Exception) -> None:
         if not self._failing:
             self._failing = True
             self.log.error(
@@ -379,23 +354,15 @@ class Outbox:
                 error=error,
                 room=ROOM,
             )
-        with self._queue:
-            # Nobody waits for them any more, nor for what came meanwhile.
-            waiting = list(self._waiting)
-            self._waiting = deque(evolve(kept, told=None) for kept in (*group, *waiting))
-            self._size += sum(kept.size for kept in group)
+        others = self._waiting.put_back(group)
         self._make_room()
-        _tell(waiting)
-        self._metrics.level(WAITING, {}, sum(len(kept.entries) for kept in self._waiting))
+        tell(others)
+        self._metrics.level(WAITING, {}, self._waiting.events)
 
     def _make_room(self) -> None:
-        gone: list[_Kept] = []
-        with self._queue:
-            while self._size > ROOM and len(self._waiting) > 1:
-                gone.append(self._waiting.popleft())
-                self._size -= gone[-1].size
-        _tell(gone)
-        self._lose(sum(len(kept.entries) for kept in gone))
+        gone = self._waiting.make_room(ROOM)
+        tell(gone)
+        self._lose(events_in(gone))
 
     def _lose(self, number: int) -> None:
         if not number:
@@ -406,33 +373,6 @@ class Outbox:
             )
         self._lost += number
         self._metrics.count(LOST, {}, number)
-
-
-def _entries(group: Sequence[_Kept]) -> list[Entry]:
-    return [entry for kept in group for entry in kept.entries]
-
-
-def _tell(group: Sequence[_Kept]) -> None:
-    """Tell those who wait."""
-    for kept in group:
-        if kept.told is not None:
-            kept.told.callback(None)
-
-
-def _parts(entries: Sequence[Entry], most: int) -> Iterator[tuple[Entry, ...]]:
-    """
-    :param most: bytes.
-    :return: the events in parts that are no larger, unless it is one event that is.
-    """
-    part: list[Entry] = []
-    size = 0
-    for entry in entries:
-        if part and size + len(entry.payload) > most:
-            yield tuple(part)
-            part, size = [], 0
-        part.append(entry)
-        size += len(entry.payload)
-    yield tuple(part)
 
 
 def _ended(waiting: Deferred[None]) -> Deferred[None]:
