@@ -8,7 +8,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,16 +16,6 @@ from tests.conftest import MakeDaemon
 from tests.daemon import Daemon
 from tests.notifications.listener import Listener, error, take
 from tests.notifications.test_delivery import push, tags, telling
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    """
-    A listener.
-    """
-    made = Listener()
-    yield made
-    made.stop()
 
 
 def events(daemon: Daemon, *arguments: str) -> subprocess.CompletedProcess[str]:

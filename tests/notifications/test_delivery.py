@@ -8,7 +8,7 @@ import http.client
 import random
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.request import urlopen
@@ -24,16 +24,6 @@ Scale = Callable[[T, T], T]
 Figure = Callable[[str, object], None]
 
 MANIFEST = "application/vnd.oci.image.index.v1+json"
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    """
-    A listener.
-    """
-    made = Listener()
-    yield made
-    made.stop()
 
 
 def telling(*listeners: Listener, outbox: dict[str, Any] | None = None, **more: Any) -> Any:

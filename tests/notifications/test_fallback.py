@@ -10,7 +10,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,6 @@ from tests.notifications.listener import Listener, error, take
 from tests.notifications.test_command import events
 from tests.notifications.test_delivery import MANIFEST, outbox_of, push, tags, telling
 from txregistry.model.digest import Digest
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    """
-    A listener.
-    """
-    made = Listener()
-    yield made
-    made.stop()
 
 
 def wait_for(daemon: Daemon, text: str, times: int = 1) -> None:

@@ -30,16 +30,6 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    """
-    A listener.
-    """
-    made = Listener()
-    yield made
-    made.stop()
-
-
 def fill(disk: Path) -> None:
     """
     Leave no byte free.

@@ -25,16 +25,6 @@ ERROR = "500 Internal Server Error"
 MESSAGE = Message(((b"Content-Type", b"application/x"),), b'{"events": [{"id": "1"}]}')
 
 
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    """
-    A listener.
-    """
-    made = Listener()
-    yield made
-    made.stop()
-
-
 def destination(listener: Listener, **more: Any) -> Destination:
     """
     :return: what is known of the listener.

@@ -7,7 +7,6 @@ from __future__ import annotations
 import random
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -83,16 +82,6 @@ def _write(file: bytearray, writes: list[tuple[int, int, bytes]]) -> None:
     for _, offset, data in writes:
         file.extend(bytes(max(offset + len(data) - len(file), 0)))
         file[offset : offset + len(data)] = data
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    """
-    A listener.
-    """
-    made = Listener()
-    yield made
-    made.stop()
 
 
 @pytest.mark.component("strace")

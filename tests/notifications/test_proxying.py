@@ -7,7 +7,6 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -125,15 +124,6 @@ class RelayTests:
     """
     Through a real one.
     """
-
-    @pytest.fixture
-    def listener(self) -> Iterator[Listener]:
-        """
-        A listener.
-        """
-        made = Listener()
-        yield made
-        made.stop()
 
     def through(self, relay: Relay, listener: Listener, url: str, **more: Any) -> Poster:
         """
