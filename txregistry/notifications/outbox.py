@@ -21,9 +21,9 @@ from txregistry.model.event import Event, EventAction, encode
 from txregistry.notifications.counting import LOST, WAITING
 from txregistry.notifications.store import Entry
 from txregistry.notifications.waiting import (
+    Backlog,
     Kept,
     Takes,
-    Waiting,
     entries_in,
     events_in,
     in_parts,
@@ -149,7 +149,7 @@ class Outbox:
         self._metrics = metrics
         self._given_up = given_up
         self._order = Lock()  # of those who take what waits and write it
-        self._waiting = Waiting(store)
+        self._waiting = Backlog(store)
         self._later: IDelayedCall | None = None
         self._rings: IDelayedCall | None = None
         self._writing: Deferred[None] | None = None

@@ -41,7 +41,7 @@ class Kept:
     told: Deferred[None] | None
 
 
-class Waiting:
+class Backlog:
     """
     Writes in their order, for threads that put some there and others that take them.
 
@@ -60,12 +60,14 @@ class Waiting:
     @property
     def events(self) -> int:
         """How many events wait."""
-        return events_in(self._writes)
+        with self._lock:
+            return events_in(self._writes)
 
     @property
     def durable(self) -> bool:
         """Whether there are some that a power cut may not touch."""
-        return any(kept.durable for kept in self._writes)
+        with self._lock:
+            return any(kept.durable for kept in self._writes)
 
     def add(self, some: Sequence[Kept]) -> None:
         """Let some wait, after all others."""
