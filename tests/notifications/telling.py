@@ -11,6 +11,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+from tests.notifications.memory import MemorySink
 from tests.wire.harness import Served
 from txregistry.deferreds import InlineThreads
 from txregistry.interfaces import IMetrics, IRegistry, ISink
@@ -20,7 +21,6 @@ from txregistry.notifications.listening.layers import LayerTypes
 from txregistry.notifications.listening.recorder import Recorder
 from txregistry.notifications.listening.registry import ListeningRegistry
 from txregistry.notifications.listening.report import Telling
-from txregistry.notifications.memory import MemorySink
 
 SOURCE = Source("here:5000", "instance")
 NOW = 1_764_000_000_000_000_001

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from zope.interface.verify import verifyObject
 
+from tests.notifications.memory import MemorySink
 from txregistry.interfaces import ISink
 from txregistry.model.event import Event, EventAction, Target
-from txregistry.notifications.memory import MemorySink
 
 
 def numbered(*numbers: int) -> list[Event]:

@@ -4,13 +4,8 @@ What an endpoint doesn't want to be told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from attrs import frozen
-from twisted.internet.defer import Deferred, succeed
-from zope.interface import implementer
 
-from txregistry.interfaces import INote, ISink
 from txregistry.model.event import Event
 
 
@@ -35,27 +30,3 @@ class Ignored:
             or target.media_type in self.media_types
             or (target.layer_type != "" and target.layer_type in self.media_types)
         )
-
-
-@implementer(ISink)
-@frozen
-class IgnoringSink:
-    """
-    Hands on what is not ignored.
-
-    :param sink: what gets the rest.
-    :param ignored: what it doesn't get.
-    """
-
-    sink: ISink
-    ignored: Ignored
-
-    def write(self, events: Sequence[Event]) -> Deferred[None]:
-        left = [event for event in events if event not in self.ignored]
-        return self.sink.write(left) if left else succeed(None)
-
-    def note(self, events: Callable[[], Sequence[Event]]) -> INote | None:
-        return None
-
-    def close(self) -> Deferred[None]:
-        return self.sink.close()

@@ -1,5 +1,5 @@
 """
-Events in memory: for tests, and where there is no place to write them to.
+Events in memory, for tests.
 """
 
 from __future__ import annotations
