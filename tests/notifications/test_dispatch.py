@@ -21,8 +21,9 @@ from txregistry.notifications.endpoint import Endpoint, Manner
 from txregistry.notifications.formats.message import Message
 from txregistry.notifications.ignore import Ignored
 from txregistry.notifications.poster import Poster
+from txregistry.notifications.queries import Entry
 from txregistry.notifications.reading import Reading
-from txregistry.notifications.store import Entry, Store
+from txregistry.notifications.store import Store
 from txregistry.observability.metrics import Metrics
 
 DAY = 86_400.0

@@ -19,8 +19,9 @@ from txregistry.notifications.endpoint import Endpoint, Manner
 from txregistry.notifications.formats.message import Message
 from txregistry.notifications.ignore import Ignored
 from txregistry.notifications.poster import Answer, Poster
+from txregistry.notifications.queries import Cursor, Entry
 from txregistry.notifications.reading import Reading
-from txregistry.notifications.store import Cursor, Entry, Store
+from txregistry.notifications.store import Store
 from txregistry.observability.metrics import Metrics
 
 TAKEN = Answer(True, "200 OK")

@@ -30,7 +30,8 @@ from txregistry.notifications.directory import (
     open_lock,
     sync_directory,
 )
-from txregistry.notifications.store import Cursor, Entry, Excess, Store
+from txregistry.notifications.queries import Cursor, Entry, Excess
+from txregistry.notifications.store import Store
 
 MIB = 1024 * 1024
 

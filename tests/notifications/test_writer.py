@@ -14,7 +14,8 @@ from txregistry.notifications.deadletters import DeadLetters
 from txregistry.notifications.decision import Decision
 from txregistry.notifications.directory import OutboxDirectory
 from txregistry.notifications.ignore import Ignored
-from txregistry.notifications.store import Entry, Store
+from txregistry.notifications.queries import Entry
+from txregistry.notifications.store import Store
 from txregistry.notifications.writer import Writer
 
 MIB = 1024 * 1024

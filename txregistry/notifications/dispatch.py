@@ -20,7 +20,8 @@ from txregistry.notifications.database import Unusable
 from txregistry.notifications.deadletters import DeadLetters
 from txregistry.notifications.directory import is_at, locked, open_lock
 from txregistry.notifications.endpoint import Endpoint
-from txregistry.notifications.store import Cursor, Excess, Store
+from txregistry.notifications.queries import Cursor, Excess
+from txregistry.notifications.store import Store
 
 LOOK_SECONDS: Final = 5.0
 """How often it is looked for events, should nobody have rung."""

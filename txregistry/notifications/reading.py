@@ -15,7 +15,8 @@ from txregistry.deferreds import Threads, deferred
 from txregistry.model.event import Event, decode
 from txregistry.notifications.counting import Counts
 from txregistry.notifications.ignore import Ignored
-from txregistry.notifications.store import Row, Store
+from txregistry.notifications.queries import Row
+from txregistry.notifications.store import Store
 
 AHEAD: Final = 500
 """Events that are read at once, if they are small."""

@@ -11,10 +11,19 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from attrs import frozen
-
 from txregistry.notifications.database import SEALED, Database
 from txregistry.notifications.directory import OutboxDirectory
+from txregistry.notifications.queries import (
+    Cursor,
+    Entry,
+    Excess,
+    Row,
+    excess_in,
+    missed_in,
+    next_in,
+    pending_in,
+    used_in,
+)
 
 HARD: Final = 2
 """How many times ``maxsize`` the file may have where nobody makes room: nobody delivers, then."""
@@ -28,66 +37,6 @@ _ROWS: Final = 300
 """Events in a statement, which has no more than 999 values with the oldest of SQLites."""
 
 _PLACES: Final = "(?, ?, ?), " * _ROWS
-
-_PIECE: Final = 1 << 20
-"""Bytes of events that are read at once, or one event."""
-
-
-@frozen
-class Entry:
-    """
-    An event that is to be kept.
-
-    :param payload: the event.
-    :param at: when it is put there, in seconds since 1970.
-    :param endpoint: the only one that it is for; ``None`` for all.
-    """
-
-    payload: bytes
-    at: float
-    endpoint: str | None = None
-
-
-@frozen
-class Row:
-    """
-    An event that is kept.
-
-    :param seq: its place; later ones have greater numbers.
-    :param payload: the event; ``None`` where it is not for who asks.
-    """
-
-    seq: int
-    payload: bytes | None
-
-
-@frozen
-class Cursor:
-    """
-    How far an endpoint has come.
-
-    :param seq: of the last event that it needs no more.
-    :param state: what is told of it, for who looks from outside.
-    """
-
-    seq: int
-    state: str = ""
-
-
-@frozen
-class Excess:
-    """
-    An event for which there is no room, or which is too old.
-
-    :param missing: the endpoints that have not had it.
-    :param reason: ``maxsize`` or ``maxage``.
-    """
-
-    seq: int
-    at: float
-    payload: bytes
-    missing: tuple[str, ...]
-    reason: str
 
 
 class Store:
@@ -175,7 +124,7 @@ class Store:
         :return: the next events, at least one if there is one.
         :raises Unusable: if they can't be read.
         """
-        return self._database.read(lambda connection: _next(connection, endpoint, after, most))
+        return self._database.read(lambda connection: next_in(connection, endpoint, after, most))
 
     def cursors(self) -> dict[str, Cursor]:
         """
@@ -210,7 +159,7 @@ class Store:
         :return: how many events an endpoint waits for.
         :raises Unusable: if that can't be read.
         """
-        return self._database.read(lambda connection: _pending(connection, endpoint, after))
+        return self._database.read(lambda connection: pending_in(connection, endpoint, after))
 
     def newest(self) -> int:
         """
@@ -245,7 +194,7 @@ class Store:
         return self._database.read(
             lambda connection: (
                 int(connection.execute("SELECT count(*) FROM events").fetchone()[0]),
-                _used(connection),
+                used_in(connection),
             )
         )
 
@@ -257,7 +206,7 @@ class Store:
         :raises Unusable: if that can't be read.
         """
         return self._database.read(
-            lambda connection: _excess(connection, oldest, self.maxsize, most)
+            lambda connection: excess_in(connection, oldest, self.maxsize, most)
         )
 
     def remove(self, upto: int) -> None:
@@ -306,7 +255,7 @@ class Store:
         """
 
         def work(connection: sqlite3.Connection) -> int:
-            entries = _missed(connection)
+            entries = missed_in(connection)
             if entries:
                 other.append(entries, durable=True)
             connection.execute("DELETE FROM events")
@@ -348,7 +297,7 @@ class Store:
                     "INSERT INTO cursors (endpoint, seq) VALUES (?, ?)", (endpoint, newest)
                 )
         for endpoint in known.keys() - set(self._endpoints):
-            self.left[endpoint] = _pending(connection, endpoint, known[endpoint])
+            self.left[endpoint] = pending_in(connection, endpoint, known[endpoint])
             connection.execute("DELETE FROM cursors WHERE endpoint = ?", (endpoint,))
 
 
@@ -362,79 +311,3 @@ def _insert(entries: Sequence[Entry]) -> tuple[str, list[Any]]:
 def _insert_all(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
     for begin in range(0, len(entries), _ROWS):
         connection.execute(*_insert(entries[begin : begin + _ROWS]))
-
-
-def _missed(connection: sqlite3.Connection) -> list[Entry]:
-    """:return: what some endpoint has not had; where others had it, only for those."""
-    reached = dict(connection.execute("SELECT endpoint, seq FROM cursors").fetchall())
-    found: list[Entry] = []
-    rows = connection.execute("SELECT seq, at, endpoint, payload FROM events ORDER BY seq")
-    for seq, at, endpoint, payload in rows:
-        missing = _missing(reached, endpoint, seq)
-        if endpoint is None and len(missing) == len(reached):
-            found.append(Entry(payload, at))
-        else:
-            found.extend(Entry(payload, at, each) for each in missing)
-    return found
-
-
-def _missing(reached: Mapping[str, int], endpoint: str | None, seq: int) -> tuple[str, ...]:
-    """:return: the endpoints that an event is for, and that have not come so far."""
-    wanted = reached if endpoint is None else {endpoint: reached.get(endpoint, seq)}
-    return tuple(name for name, place in wanted.items() if place < seq)
-
-
-def _pending(connection: sqlite3.Connection, endpoint: str, after: int) -> int:
-    (number,) = connection.execute(
-        "SELECT count(*) FROM events WHERE seq > ? AND (endpoint IS NULL OR endpoint = ?)",
-        (after, endpoint),
-    ).fetchone()
-    return int(number)
-
-
-def _next(connection: sqlite3.Connection, endpoint: str, after: int, most: int) -> list[Row]:
-    rows: list[Row] = []
-    size = 0
-    found = connection.execute(
-        "SELECT seq, CASE WHEN endpoint IS NULL OR endpoint = ? THEN payload END FROM events"
-        " WHERE seq > ? ORDER BY seq LIMIT ?",
-        (endpoint, after, most),
-    )
-    for seq, payload in found:
-        rows.append(Row(seq, payload))
-        size += len(payload or b"")
-        if size >= _PIECE:
-            break
-    found.close()
-    return rows
-
-
-def _excess(connection: sqlite3.Connection, oldest: float, maxsize: int, most: int) -> list[Excess]:
-    over = _used(connection) - maxsize
-    reached = dict(connection.execute("SELECT endpoint, seq FROM cursors").fetchall())
-    found: list[Excess] = []
-    size = 0
-    rows = connection.execute(
-        "SELECT seq, at, endpoint, payload FROM events"
-        " WHERE seq < (SELECT max(seq) FROM events) ORDER BY seq LIMIT ?",
-        (most,),
-    )
-    for seq, at, endpoint, payload in rows:
-        old = at < oldest
-        if not old and over <= 0:
-            break
-        over -= len(payload)
-        size += len(payload)
-        missing = _missing(reached, endpoint, seq)
-        found.append(Excess(seq, at, payload, missing, "maxage" if old else "maxsize"))
-        if size >= _PIECE:
-            break
-    rows.close()
-    return found
-
-
-def _used(connection: sqlite3.Connection) -> int:
-    (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    (free,) = connection.execute("PRAGMA freelist_count").fetchone()
-    (size,) = connection.execute("PRAGMA page_size").fetchone()
-    return int((pages - free) * size)

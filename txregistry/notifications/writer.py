@@ -12,7 +12,8 @@ from txregistry.notifications.database import Sealed
 from txregistry.notifications.deadletters import DeadLetters
 from txregistry.notifications.directory import OutboxDirectory
 from txregistry.notifications.ignore import Ignored
-from txregistry.notifications.store import Entry, Excess, Store
+from txregistry.notifications.queries import Entry, Excess
+from txregistry.notifications.store import Store
 
 
 class Writer:

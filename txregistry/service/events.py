@@ -22,7 +22,8 @@ from txregistry.notifications.bell import BellRope
 from txregistry.notifications.database import Unusable
 from txregistry.notifications.deadletters import DeadLetter, DeadLetters
 from txregistry.notifications.directory import OutboxDirectory, is_locked
-from txregistry.notifications.store import Cursor, Store
+from txregistry.notifications.queries import Cursor
+from txregistry.notifications.store import Store
 from txregistry.service.keeping import outbox_place
 
 _COLUMNS = ("ENDPOINT", "STATE", "PENDING", "WAITING SINCE", "LAST DELIVERED", "FAILURES", "URL")
