@@ -12,6 +12,7 @@ from __future__ import annotations
 import inspect
 import os
 import signal
+import subprocess
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from functools import wraps
@@ -85,6 +86,29 @@ def component() -> Callable[..., Path]:
     Where it is there but can't work, ``component("dockerd", "why")`` skips in the same way.
     """
     return need
+
+
+@pytest.fixture
+def mount_memory(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """
+    Mounts a file system in memory, with options such as ``size=1m``; where that can't be done, the
+    test is skipped.
+    """
+    mounted: list[Path] = []
+
+    def mount(options: str) -> Path:
+        path = tmp_path / f"disk{len(mounted)}"
+        path.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)]
+        outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+        if outcome.returncode != 0:
+            pytest.skip(f"a small file system can't be mounted here: {outcome.stderr.strip()}")
+        mounted.append(path)
+        return path
+
+    yield mount
+    for path in mounted:
+        subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
 @pytest.fixture(autouse=True)

@@ -83,11 +83,17 @@ def shared_places(shape: Shape, path: str) -> Places:
     :param path: of a file in a directory that is of this run only, and whose name nobody else
         knows; it is made if it isn't there.
     :return: memory of all processes that name this file.
+    :raises OSError: if there is none left.
     """
+    cells = memoryview(_mapped(path, shape.size)).cast("Q")
+    return Places(shape, cells, blake2b(path.encode(), digest_size=16).digest())
+
+
+def _mapped(path: str, size: int) -> mmap.mmap:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        os.ftruncate(descriptor, shape.size)
-        cells = memoryview(mmap.mmap(descriptor, shape.size)).cast("Q")
+        # Writing to a page for which there is no space then would end the process.
+        os.posix_fallocate(descriptor, 0, size)
+        return mmap.mmap(descriptor, size)
     finally:
         os.close(descriptor)
-    return Places(shape, cells, blake2b(path.encode(), digest_size=16).digest())

@@ -6,7 +6,6 @@ comes back.
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -66,19 +65,11 @@ class SmallDisk:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+def small_disk(mount_memory: Callable[[str], Path]) -> SmallDisk:
     """
     A file system of 16 MiB and 400 files in memory.
     """
-    path = tmp_path / "disk"
-    path.mkdir()
-    options = f"size={ROOM},nr_inodes={NAMES}"
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode != 0:
-        pytest.skip(f"a small file system can't be mounted here: {mounted.stderr.strip()}")
-    yield SmallDisk(path)
-    subprocess.run(["umount", "--lazy", str(path)], check=True)
+    return SmallDisk(mount_memory(f"size={ROOM},nr_inodes={NAMES}"))
 
 
 @pytest.fixture

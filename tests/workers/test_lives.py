@@ -10,7 +10,9 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,6 +128,24 @@ class StartTests:
         (line,) = failed.value.log.splitlines()
         assert line.startswith("txregistry: can't make what workers share: ")
         assert "File name too long" in line
+
+    @pytest.mark.parametrize("size", ["8k", "64k"])
+    def test_no_room_to_share(
+        self, make_several: MakeDaemon, mount_memory: Callable[[str], Path], size: str
+    ) -> None:
+        """
+        Where there is no room for what workers share, it is said at the start: later it would be
+        their end.
+        """
+        daemon = make_several(start=False)
+        place = mount_memory(f"size={size}")
+        daemon.environment["RUNTIME_DIRECTORY"] = str(place)
+        with pytest.raises(DaemonFailed) as failed:
+            daemon.start()
+        (line,) = failed.value.log.splitlines()
+        assert line.startswith("txregistry: can't make what workers share: ")
+        assert "No space left on device" in line
+        assert list(place.iterdir()) == []
 
     def test_storage_of_one_process(self, make_several: MakeDaemon) -> None:
         """

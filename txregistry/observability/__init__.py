@@ -1,3 +1,3 @@
 """
-Logs, metrics and health.
+Logs, metrics, and a watch over the reactor.
 """

@@ -10,7 +10,7 @@ from typing import Any
 
 from txregistry.auth.attempts import Attempts
 from txregistry.auth.memory import memory_in
-from txregistry.places import Places, Shape, private_places, shared_places
+from txregistry.places import Places, Shape, private_places
 from txregistry.service.context import WorkerContext
 
 
@@ -27,4 +27,4 @@ def build_attempts(reactor: Any, context: WorkerContext | None) -> Attempts:
 def _places(context: WorkerContext | None, name: str, shape: Shape) -> Places:
     if context is None:
         return private_places(shape)
-    return shared_places(shape, context.attempts_path(name))
+    return context.places(name, shape)

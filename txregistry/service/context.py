@@ -8,6 +8,9 @@ from typing import Final
 
 from attrs import frozen
 
+from txregistry.errors import CannotServe
+from txregistry.places import Places, Shape, shared_places
+
 EPOCHS: Final = 4096
 """How many numbers of 8 bytes the file at :attr:`WorkerContext.epochs_path` holds."""
 
@@ -39,19 +42,14 @@ class WorkerContext:
         """A file for locks between the processes."""
         return f"{self.run_directory}/locks"
 
-    def attempts_path(self, name: str) -> str:
+    def places(self, name: str, shape: Shape) -> Places:
         """
-        :param name: of what is remembered of those who log in, with whichever process.
-        :return: a file for that.
+        :param name: what is remembered there.
+        :return: memory of all processes.
+        :raises CannotServe: if there is none left.
         """
-        return f"{self.run_directory}/{name}"
-
-    @property
-    def meters_path(self) -> str:
-        """A file that counts what clients ask for, of all processes together."""
-        return f"{self.run_directory}/meters"
-
-    @property
-    def used_ids_path(self) -> str:
-        """A file that remembers which ids of uploads are used."""
-        return f"{self.run_directory}/ids"
+        path = f"{self.run_directory}/{name}"
+        try:
+            return shared_places(shape, path)
+        except OSError as error:
+            raise CannotServe(f"can't make what workers share: {path}: {error.strerror}") from error

@@ -8,7 +8,7 @@ import time
 
 from txregistry.configuration import RateLimit
 from txregistry.configuration.ratelimit import Rate as RateSection
-from txregistry.places import private_places, shared_places
+from txregistry.places import private_places
 from txregistry.service.context import WorkerContext
 from txregistry.web.meters import SHAPE, Meters
 from txregistry.web.rates import Rate, Rates
@@ -22,7 +22,7 @@ def build_rates(section: RateLimit, context: WorkerContext | None) -> Rates | No
     if not section.limits:
         return None
     # The reactor's clock is that of the day, which may be set back.
-    places = private_places(SHAPE) if context is None else shared_places(SHAPE, context.meters_path)
+    places = private_places(SHAPE) if context is None else context.places("meters", SHAPE)
     return Rates(
         Meters(places, time.monotonic),
         address=_rate(section.address),

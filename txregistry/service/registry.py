@@ -19,7 +19,6 @@ from txregistry.interfaces import ILocks, IRegistry, IStorageDriver
 from txregistry.model.manifest import Platform
 from txregistry.notifications.listening.registry import ListeningRegistry
 from txregistry.notifications.listening.report import Telling
-from txregistry.places import shared_places
 from txregistry.service.context import WorkerContext
 from txregistry.service.hashing import hash_threads
 from txregistry.storage.ids import SHAPE
@@ -105,7 +104,7 @@ def build_registry(
         _validation(configuration),
         locks,
         boot_id(),
-        None if context is None else shared_places(SHAPE, context.used_ids_path),
+        None if context is None else context.places("ids", SHAPE),
         hash_threads(reactor, 1 if context is None else context.count),
     )
     registry: IRegistry = stored

@@ -31,6 +31,7 @@ class RunDirectory:
     :param count: of workers.
     :ivar path: where it is.
     :ivar shares_path: of :class:`~txregistry.web.shares.Shares`.
+    :raises OSError: if it can't be made, for example for want of space.
     """
 
     def __init__(self, environ: Mapping[str, str], count: int) -> None:
@@ -41,9 +42,11 @@ class RunDirectory:
         self._count = count
         self._epochs_path = f"{self.path}/epochs"
         self.shares_path = f"{self.path}/shares"
-        with open(self._epochs_path, "xb") as epochs:
-            epochs.truncate(8 * EPOCHS)
-        Shares.make(self.shares_path, count)
+        try:
+            self._fill()
+        except OSError:
+            remove(self.path)
+            raise
 
     def context(self, index: int) -> WorkerContext:
         """:return: what a process is told of it."""
@@ -54,6 +57,12 @@ class RunDirectory:
             epochs_path=self._epochs_path,
             shares_path=self.shares_path,
         )
+
+    def _fill(self) -> None:
+        with open(self._epochs_path, "xb") as epochs:
+            # Writing to a page for which there is no space then would end the process.
+            os.posix_fallocate(epochs.fileno(), 0, 8 * EPOCHS)
+        Shares.make(self.shares_path, self._count)
 
 
 def hold(path: str) -> int:
