@@ -21,7 +21,7 @@ from txregistry.model.digest import Digest
 from txregistry.model.event import Event, EventAction, Origin, Source, encode
 from txregistry.model.event import Target as About
 from txregistry.notifications.directory import OutboxDirectory
-from txregistry.notifications.queries import Entry
+from txregistry.notifications.entries import Entry
 from txregistry.notifications.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -18,10 +18,10 @@ from txregistry.notifications.backoff import Backoff
 from txregistry.notifications.counting import DEAD, Counts
 from txregistry.notifications.dispatch import CLEAN_SECONDS, Dispatcher
 from txregistry.notifications.endpoint import Endpoint, Manner
+from txregistry.notifications.entries import Entry
 from txregistry.notifications.formats.message import Message
 from txregistry.notifications.ignore import Ignored
 from txregistry.notifications.poster import Poster
-from txregistry.notifications.queries import Entry
 from txregistry.notifications.reading import Reading
 from txregistry.notifications.store import Store
 from txregistry.observability.metrics import Metrics

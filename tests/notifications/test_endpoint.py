@@ -16,10 +16,10 @@ from txregistry.model.event import Event, EventAction, Target, encode
 from txregistry.notifications.backoff import FIRST_SECONDS, Backoff
 from txregistry.notifications.counting import EVENTS, STATUS, Counts
 from txregistry.notifications.endpoint import Endpoint, Manner
+from txregistry.notifications.entries import Cursor, Entry
 from txregistry.notifications.formats.message import Message
 from txregistry.notifications.ignore import Ignored
 from txregistry.notifications.poster import Answer, Poster
-from txregistry.notifications.queries import Cursor, Entry
 from txregistry.notifications.reading import Reading
 from txregistry.notifications.store import Store
 from txregistry.observability.metrics import Metrics

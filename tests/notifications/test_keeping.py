@@ -12,8 +12,8 @@ import pytest
 from txregistry.errors import CannotServe
 from txregistry.notifications.deadletters import DeadLetters
 from txregistry.notifications.directory import OutboxDirectory
+from txregistry.notifications.entries import Entry, Excess
 from txregistry.notifications.ignore import Ignored
-from txregistry.notifications.queries import Entry, Excess
 from txregistry.notifications.store import Store
 from txregistry.service import keeping
 from txregistry.service.keeping import Keeping

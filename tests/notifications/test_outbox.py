@@ -23,8 +23,8 @@ from txregistry.notifications import outbox
 from txregistry.notifications.counting import LOST
 from txregistry.notifications.database import Unusable
 from txregistry.notifications.directory import OutboxDirectory
+from txregistry.notifications.entries import Entry
 from txregistry.notifications.outbox import AGAIN_SECONDS, GATHER_SECONDS, RING_SECONDS, Outbox
-from txregistry.notifications.queries import Entry
 from txregistry.notifications.store import Store
 from txregistry.notifications.writer import Writer
 from txregistry.observability.metrics import Metrics

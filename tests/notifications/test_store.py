@@ -30,7 +30,7 @@ from txregistry.notifications.directory import (
     open_lock,
     sync_directory,
 )
-from txregistry.notifications.queries import Cursor, Entry, Excess
+from txregistry.notifications.entries import Cursor, Entry, Excess
 from txregistry.notifications.store import Store
 
 MIB = 1024 * 1024

@@ -10,7 +10,7 @@ from typing import cast
 
 from attrs import evolve, frozen
 
-from txregistry.notifications.queries import Entry
+from txregistry.notifications.entries import Entry
 from txregistry.notifications.waiting import Backlog, Kept
 
 ENTRIES = (Entry(b"xx", 0.0),)

@@ -13,8 +13,8 @@ from txregistry.notifications.database import Sealed, Unusable
 from txregistry.notifications.deadletters import DeadLetters
 from txregistry.notifications.decision import Decision
 from txregistry.notifications.directory import OutboxDirectory
+from txregistry.notifications.entries import Entry
 from txregistry.notifications.ignore import Ignored
-from txregistry.notifications.queries import Entry
 from txregistry.notifications.store import Store
 from txregistry.notifications.writer import Writer
 

@@ -19,7 +19,7 @@ from txregistry.notifications.directory import (
     give_to_owner,
     sync_directory,
 )
-from txregistry.notifications.queries import Entry, Excess
+from txregistry.notifications.entries import Entry, Excess
 
 MOST: Final = 64 * 1024 * 1024
 """Bytes of the file, after which another begins.  One older one is kept."""

@@ -20,7 +20,7 @@ from txregistry.notifications.database import Unusable
 from txregistry.notifications.deadletters import DeadLetters
 from txregistry.notifications.directory import is_at, locked, open_lock
 from txregistry.notifications.endpoint import Endpoint
-from txregistry.notifications.queries import Cursor, Excess
+from txregistry.notifications.entries import Cursor, Excess
 from txregistry.notifications.store import Store
 
 LOOK_SECONDS: Final = 5.0

@@ -19,7 +19,7 @@ from txregistry.deferreds import Threads, deferred
 from txregistry.interfaces import IMetrics, INote, ISink
 from txregistry.model.event import Event, EventAction, encode
 from txregistry.notifications.counting import LOST, WAITING
-from txregistry.notifications.queries import Entry
+from txregistry.notifications.entries import Entry
 from txregistry.notifications.waiting import (
     Backlog,
     Kept,

@@ -14,8 +14,8 @@ from twisted.logger import Logger
 from txregistry.deferreds import Threads, deferred
 from txregistry.model.event import Event, decode
 from txregistry.notifications.counting import Counts
+from txregistry.notifications.entries import Row
 from txregistry.notifications.ignore import Ignored
-from txregistry.notifications.queries import Row
 from txregistry.notifications.store import Store
 
 AHEAD: Final = 500

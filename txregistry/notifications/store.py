@@ -13,17 +13,8 @@ from typing import Any, Final
 
 from txregistry.notifications.database import SEALED, Database
 from txregistry.notifications.directory import OutboxDirectory
-from txregistry.notifications.queries import (
-    Cursor,
-    Entry,
-    Excess,
-    Row,
-    excess_in,
-    missed_in,
-    next_in,
-    pending_in,
-    used_in,
-)
+from txregistry.notifications.entries import Cursor, Entry, Excess, Row
+from txregistry.notifications.queries import excess_in, missed_in, next_in, pending_in, used_in
 
 HARD: Final = 2
 """How many times ``maxsize`` the file may have where nobody makes room: nobody delivers, then."""

@@ -12,7 +12,7 @@ from typing import Protocol
 from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 
-from txregistry.notifications.queries import Entry
+from txregistry.notifications.entries import Entry
 
 
 class Takes(Protocol):

@@ -11,8 +11,8 @@ from txregistry.model.event import decode
 from txregistry.notifications.database import Sealed
 from txregistry.notifications.deadletters import DeadLetters
 from txregistry.notifications.directory import OutboxDirectory
+from txregistry.notifications.entries import Entry, Excess
 from txregistry.notifications.ignore import Ignored
-from txregistry.notifications.queries import Entry, Excess
 from txregistry.notifications.store import Store
 
 

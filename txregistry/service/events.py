@@ -22,7 +22,7 @@ from txregistry.notifications.bell import BellRope
 from txregistry.notifications.database import Unusable
 from txregistry.notifications.deadletters import DeadLetter, DeadLetters
 from txregistry.notifications.directory import OutboxDirectory, is_locked
-from txregistry.notifications.queries import Cursor
+from txregistry.notifications.entries import Cursor
 from txregistry.notifications.store import Store
 from txregistry.service.keeping import outbox_place
 

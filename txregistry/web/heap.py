@@ -29,8 +29,8 @@ def keep_heap() -> None:
     again takes a tenth of the processor time of a large push.
 
     What is kept is kept once: left to itself, the library has a heap for each thread, and after a
-    while each has room for the largest document that it ever read.  Threads of Python take turns,
-    so they don't wait for each other here either.
+    while each has room for the largest document that it ever read.  Threads of Python mostly
+    take turns, so they hardly wait for each other here.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

@@ -10,6 +10,7 @@ its bytes wait, a few here and the rest with the client.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from math import inf
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -219,6 +220,7 @@ class IncomingChannel(OutgoingChannel):
 
     # what is left to whoever answers
 
+    @abstractmethod
     def _take_head(self, data: bytes) -> bytes:
         """
         Called when it is the turn of another request.
@@ -227,12 +229,11 @@ class IncomingChannel(OutgoingChannel):
         :return: what comes after its head; ``data`` itself if that is not complete.
         :raises RegistryError: if this can't be the head of a request.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def _answered(self) -> None:
         """Called when nothing more comes of a request that has been answered."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _refuse(self, error: RegistryError) -> None:
         """Called with what is wrong about a head."""
-        raise NotImplementedError

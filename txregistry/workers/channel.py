@@ -26,7 +26,7 @@ from txregistry.service.context import WorkerContext
 CHANNEL: Final = 3
 """The descriptor of the channel in the process."""
 
-FIRST_SOCKET: Final = 4
+FIRST_SOCKET: Final = CHANNEL + 1
 """The descriptor of the first listening socket in the process; the others follow, then inboxes."""
 
 READY: Final = "ready"
