@@ -15,9 +15,10 @@ from twisted.internet.defer import Deferred
 from tests.web.kit import Connection, Recorder
 from txregistry.deferreds import InlineThreads
 from txregistry.errors import ClientDisconnected, StorageFailure
-from txregistry.web import transport
+from txregistry.web import filereading
+from txregistry.web.addresses import to_address
 from txregistry.web.connections import Connections
-from txregistry.web.transport import copy_file, to_address
+from txregistry.web.filereading import copy_file
 
 GET = b"GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n"
 CONTENT = bytes(range(256)) * 1000
@@ -185,15 +186,15 @@ class MemoryTests:
         """
         Where the system can't say it, nothing is taken to be in memory.
         """
-        monkeypatch.setattr(transport, "_NOWAIT", None)
-        assert not transport.in_memory(file.fileno(), 0, 10)
+        monkeypatch.setattr(filereading, "_NOWAIT", None)
+        assert not filereading.in_memory(file.fileno(), 0, 10)
 
     def test_no_file(self) -> None:
         """
         Nor is what can't be read.
         """
-        assert not transport.in_memory(-1, 0, 10)
-        transport.read_ahead(-1, 0, 10)
+        assert not filereading.in_memory(-1, 0, 10)
+        filereading.read_ahead(-1, 0, 10)
 
 
 class AddressTests:

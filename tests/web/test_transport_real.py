@@ -26,7 +26,7 @@ from twisted.internet.threads import deferToThreadPool
 
 from txregistry.deferreds import Threads, deferred
 from txregistry.errors import ClientDisconnected, StorageFailure
-from txregistry.web import transport
+from txregistry.web import filereading, transport
 from txregistry.web.limits import Limits
 from txregistry.web.listening import listen_inherited, listen_tcp, listen_unix
 from txregistry.web.request import RegistryRequest
@@ -239,7 +239,7 @@ class SendFileTests:
             read_ahead.append((offset, size))
             original(descriptor, offset, size)
 
-        original = transport.read_ahead
+        original = filereading.read_ahead
         monkeypatch.setattr(transport, "read_ahead", note)
         monkeypatch.setattr(transport, "in_memory", lambda *_: False)
         body = await in_thread(fetch, server.tcp())
@@ -328,11 +328,11 @@ class SendFileTests:
         What was just written is in memory, and so is what was read ahead.
         """
         with content.path.open("rb") as file:
-            transport.read_ahead(file.fileno(), 0, SIZE)
-            if not transport.in_memory(file.fileno(), 0, SIZE):
+            filereading.read_ahead(file.fileno(), 0, SIZE)
+            if not filereading.in_memory(file.fileno(), 0, SIZE):
                 pytest.skip("this file system can't tell what is in memory")
-            assert transport.in_memory(file.fileno(), SIZE - 1, 1)
-            transport.read_ahead(file.fileno(), SIZE, 100)
+            assert filereading.in_memory(file.fileno(), SIZE - 1, 1)
+            filereading.read_ahead(file.fileno(), SIZE, 100)
 
 
 class EarlyAnswerTests:

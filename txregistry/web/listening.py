@@ -18,12 +18,13 @@ from twisted.internet.interfaces import IDelayedCall, IListeningPort
 from twisted.internet.protocol import ServerFactory
 
 from txregistry.deferreds import Threads
+from txregistry.web.addresses import to_address
 from txregistry.web.connections import Connections
 from txregistry.web.heap import keep_heap
 from txregistry.web.inboxes import Inboxes
 from txregistry.web.site import RegistrySite
 from txregistry.web.sockets import ANY, BACKLOG, NO_IPV6, remove_stale
-from txregistry.web.transport import TCPTransport, UNIXTransport, to_address
+from txregistry.web.transport import TCPTransport, UNIXTransport
 
 PATIENCE: Final = 0.01
 """How long the other processes are left alone with who has come, in seconds."""

@@ -18,7 +18,8 @@ from twisted.web.http import HTTPChannel
 
 from txregistry.deferreds import Threads
 from txregistry.errors import ClientDisconnected
-from txregistry.web.transport import StreamTransport, copy_file
+from txregistry.web.filereading import copy_file
+from txregistry.web.transport import StreamTransport
 
 
 class OutgoingChannel(HTTPChannel):

@@ -13,7 +13,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterable
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final
 
 from twisted.internet import tcp, unix
 from twisted.internet.address import IPv4Address, IPv6Address
@@ -22,8 +22,10 @@ from twisted.internet.main import CONNECTION_DONE, CONNECTION_LOST
 from twisted.python.failure import Failure
 
 from txregistry.deferreds import Threads, deferred
-from txregistry.errors import ClientDisconnected, StorageFailure
+from txregistry.errors import ClientDisconnected
+from txregistry.web.addresses import to_address, unmapped
 from txregistry.web.connections import Connections
+from txregistry.web.filereading import in_memory, read_ahead, unreadable
 
 KIB: Final = 1024
 
@@ -52,15 +54,6 @@ KEEP_ALIVE: Final = [
     if hasattr(socket, name)
 ]
 """A machine that vanished is noticed in two minutes, where the system lets us say so."""
-
-PROBE_STEP: Final = 128 * KIB
-"""How far apart the pages are that are looked for: Linux reads no less ahead, if not told to."""
-
-PIECE: Final = 64 * KIB
-"""How much is read at once for transports that can't send files."""
-
-READ_AHEAD_PIECE: Final = 256 * KIB
-"""How much of that is read by one call."""
 
 _GONE: Final = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ETIMEDOUT})
 
@@ -308,105 +301,3 @@ class UNIXTransport(StreamTransport, unix.Server):
         self._threads = server.threads
         self._connections = server.connections
         self._connections.opened()
-
-
-def unmapped(name: tuple[Any, ...]) -> tuple[Any, ...]:
-    """
-    :param name: the name of a TCP socket, as Python has it.
-    :return: the same, in the form of IPv4 if it is an IPv4 address in the form of IPv6.
-    """
-    if name[0].startswith("::ffff:") and "." in name[0]:
-        return (name[0][7:], name[1])
-    return name
-
-
-def to_address(name: tuple[Any, ...]) -> IPv4Address | IPv6Address:
-    """
-    :param name: the name of a TCP socket, as Python has it.
-    """
-    name = unmapped(name)
-    kind = IPv4Address if len(name) == 2 else IPv6Address
-    return kind("TCP", *name)
-
-
-_PROBE: Final = bytearray(1)
-_NOWAIT: Final[int | None] = getattr(os, "RWF_NOWAIT", None)
-
-
-def in_memory(descriptor: int, offset: int, size: int) -> bool:
-    """
-    :return: whether a part of a file can be read without waiting for a disk, as far as a look at
-        a few of its pages tells; false where the system can't say.
-    """
-    if _NOWAIT is None:
-        return False
-    last = offset + size - 1
-    try:
-        for position in range(offset, last, PROBE_STEP):
-            os.preadv(descriptor, [_PROBE], position, _NOWAIT)
-        os.preadv(descriptor, [_PROBE], last, _NOWAIT)
-    except OSError:  # EAGAIN if it is not there, EOPNOTSUPP if the file system can't tell
-        return False
-    return True
-
-
-def read_ahead(descriptor: int, offset: int, size: int) -> None:
-    """
-    Bring a part of a file into memory, and ask the system to go on with the next.  In a thread.
-
-    What can't be read is left for the one who needs it.
-    """
-    buffer = bytearray(min(size, READ_AHEAD_PIECE))
-    end = offset + size
-    try:
-        while offset < end:
-            count = os.preadv(descriptor, [buffer], offset)
-            if not count:
-                return
-            offset += count
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(descriptor, end, size, os.POSIX_FADV_WILLNEED)
-    except OSError:
-        return
-
-
-def unreadable(file: BinaryIO, reason: str) -> StorageFailure:
-    """:return: the error for a file that can't be sent."""
-    return StorageFailure(str(getattr(file, "name", "?")), reason)
-
-
-class Consumer(Protocol):
-    """Where the bytes of a file go that the kernel can't send."""
-
-    def write(self, data: bytes) -> None: ...
-
-    def ready(self) -> Deferred[None]: ...
-
-
-@deferred
-async def copy_file(
-    threads: Threads, file: BinaryIO, offset: int, count: int, consumer: Consumer
-) -> None:
-    """
-    Read a part of a file in a thread, and write it as fast as it is taken.
-
-    :param threads: where it is read.
-    :param file: open; it stays so until the Deferred has fired.
-    :param offset: where the part begins, in bytes.
-    :param count: how long it is, in bytes.
-    :param consumer: where it goes.
-    :return: fires when all of it has been written.
-    :raises ClientDisconnected: if the connection is lost.
-    :raises StorageFailure: if the file is too short or can't be read.
-    """
-    end = offset + count
-    while offset < end:
-        await consumer.ready()
-        try:
-            data = await threads.run(os.pread, file.fileno(), min(end - offset, PIECE), offset)
-        except OSError as error:
-            raise unreadable(file, str(error)) from error
-        if not data:
-            raise unreadable(file, "the file is shorter than it was said to be")
-        consumer.write(data)
-        offset += len(data)
