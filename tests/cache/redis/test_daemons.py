@@ -13,7 +13,7 @@ import pytest
 
 from tests.cache.redis.conftest import MakeServer
 from tests.cache.redis.server import RedisServer
-from tests.clients.wire import Answer, Wire
+from tests.clients.wire import Answer, Wire, sha256
 from tests.compat.distribution import Distribution
 from tests.conftest import MakeDaemon
 from tests.daemon import Daemon, merged
@@ -55,6 +55,17 @@ def known(server: RedisServer, name: str, digest: str) -> bool:
     Whether Redis has an entry.
     """
     return server.command("SISMEMBER", f"repository::{name}::blobs", digest) == b":1\r\n"
+
+
+def image(config: str) -> bytes:
+    """
+    A manifest that names a configuration of two bytes.
+    """
+    return (
+        '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":'
+        '[],"config":{"mediaType":"application/vnd.oci.image.config.v1+json","size":2,'
+        f'"digest":"{config}"}}}}'
+    ).encode()
 
 
 @pytest.fixture
@@ -134,6 +145,26 @@ class InstancesTests:
             daemon.wait_ready()
         connected(daemon, times=2)
 
+    def test_flushed(self, make_daemon: MakeDaemon, server: RedisServer) -> None:
+        """
+        Clients notice nothing when Redis is emptied in the middle of a push, and what is asked for
+        afterwards is known again.
+        """
+        daemon = connected(make_daemon(configuration=settings(server)))
+        wire = Wire(daemon.host)
+        config = wire.push_blob("a", b"{}")
+        location = wire.request("POST", "/v2/a/blobs/uploads/").expect(202).location
+        server.command("FLUSHALL")
+        layer = sha256(b"a layer")
+        target = f"{location}?digest={layer}"
+        wire.request("PUT", target, body=b"a layer").expect(201)
+        server.command("FLUSHALL")
+        wire.push_manifest("a", "latest", image(config)).expect(201)
+        for digest in (config, layer):
+            assert blob(wire, "a", digest).status == 200
+            assert known(server, "a", digest)
+        assert wire.manifest("a", "latest").expect(200).body == image(config)
+
     def test_secrets(self, make_daemon: MakeDaemon, make_server: MakeServer) -> None:
         """
         No password is in the log, whether it is right or wrong.
@@ -203,12 +234,7 @@ class DistributionTests:
         ours = Wire(connected(make_daemon(configuration=settings(server), root=root)).host)
         theirs = Wire(peer.host)
         config = ours.push_blob("a", b"{}")
-        manifest = (
-            '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":'
-            '[],"config":{"mediaType":"application/vnd.oci.image.config.v1+json","size":2,'
-            f'"digest":"{config}"}}}}'
-        )
-        ours.push_manifest("a", "latest", manifest.encode()).expect(201)
+        ours.push_manifest("a", "latest", image(config)).expect(201)
         digest = ours.digest_of("a", "latest")
         theirs.manifest("a", digest).expect(200)
         theirs.delete(f"/v2/a/manifests/{digest}").expect(202)
