@@ -1034,11 +1034,11 @@ class ISink(Interface):
             survives a power cut; where all are pulls, they may be synced later, with others.
         """
 
-    def note(events: Callable[[], Sequence[Event]]) -> INote | None:
+    def note(encoded: Callable[[], Sequence[bytes]]) -> INote | None:
         """
         Take events that happen when they are written down, in a thread.
 
-        :param events: makes them then.
+        :param encoded: makes them then, as ``txregistry.model.event`` encodes them.
         :return: what to write; ``None`` if they can only be taken by :meth:`write`.
         """
 

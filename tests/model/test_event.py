@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from attrs import evolve, fields
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +24,9 @@ from txregistry.model.event import (
     Target,
     decode,
     encode,
+    encode_push,
 )
+from txregistry.model.event_id import event_id
 
 texts = st.text(max_size=40)
 digests = st.binary(max_size=4).map(Digest.of)
@@ -74,6 +77,51 @@ def plain(**changes: Any) -> dict[str, Any]:
     return document | changes
 
 
+def push_fields(event: Event) -> list[str]:
+    """What :func:`encode_push` wants to know of an event."""
+    target, origin, source = event.target, event.request, event.source
+    return [
+        event.id or "",
+        str(event.timestamp),
+        str(event.utc_offset),
+        target.kind,
+        target.repository,
+        str(target.digest),
+        target.media_type,
+        str(target.size),
+        target.url,
+        target.tag,
+        target.layer_type,
+        event.actor,
+        source.address,
+        source.instance,
+        origin.id,
+        origin.address,
+        origin.host,
+        origin.method,
+        origin.user_agent,
+    ]
+
+
+def event_without_zeros(event: Event) -> Event:
+    """An event whose texts have something else for each zero byte."""
+
+    def mended(value: Any) -> dict[str, Any]:
+        return {
+            field.name: getattr(value, field.name).replace("\0", "\ufffd")
+            for field in fields(type(value))
+            if type(getattr(value, field.name)) is str
+        }
+
+    return evolve(
+        event,
+        target=evolve(event.target, **mended(event.target)),
+        request=evolve(event.request, **mended(event.request)),
+        source=evolve(event.source, **mended(event.source)),
+        **mended(event),
+    )
+
+
 class EventTests:
     """
     What is kept of an event.
@@ -94,6 +142,28 @@ class EventTests:
         assert encode(event).isascii()
         assert len(encode(event).splitlines()) == 1
 
+    @given(events)
+    def test_push(self, event: Event) -> None:
+        """
+        What a push was encoded to is decoded to the same event, whatever is in it; a zero
+        byte is U+FFFD then.
+        """
+        digest = event.target.digest or Digest.of(b"")
+        target = evolve(event.target, digest=digest, references=(), from_repository="")
+        push = evolve(event, id=event.id or "id", action=EventAction.PUSH, target=target)
+        assert decode(encode_push(*push_fields(push))) == event_without_zeros(push)
+
+    def test_push_without_id(self) -> None:
+        """
+        Where its id is not told, it is made of its moment and the request's, and always the same.
+        """
+        request_id = "12345678-1234-4234-a234-123456789abc"
+        target = Target("a/b", digest=Digest.of(b""))
+        push = Event("", 10**18 + 1, EventAction.PUSH, target, Origin(request_id))
+        payload = encode_push(*push_fields(push))
+        assert decode(payload).id == event_id(10**18 + 1, request_id) == decode(payload).id
+        assert decode(payload).id.endswith("-a234-123456789abc")
+
     @pytest.mark.parametrize(
         "data",
         [
@@ -103,6 +173,10 @@ class EventTests:
             b"{}",
             b"null",
             json.dumps(plain(form=2)).encode(),
+            b"2\0",
+            encode_push(*["1"] * 18),
+            encode_push(*["1"] * 19),
+            encode_push(*["1"] * 20),
             json.dumps(plain(action="burn")).encode(),
             json.dumps(plain(target={"digest": "md5:0"})).encode(),
             json.dumps(plain(target={"colour": "red"})).encode(),

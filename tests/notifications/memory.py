@@ -47,7 +47,7 @@ class MemorySink:
         """
         return tuple(self._events.popleft() for _ in range(min(most, len(self._events))))
 
-    def note(self, events: Callable[[], Sequence[Event]]) -> INote | None:
+    def note(self, encoded: Callable[[], Sequence[bytes]]) -> INote | None:
         return None
 
     def close(self) -> Deferred[None]:

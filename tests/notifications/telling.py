@@ -7,16 +7,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from tests.notifications.memory import MemorySink
 from tests.wire.harness import Served
 from txregistry.deferreds import InlineThreads
-from txregistry.interfaces import IMetrics, IRegistry, ISink
+from txregistry.interfaces import IMetrics, INote, IRegistry, ISink
 from txregistry.model.digest import Digest
-from txregistry.model.event import Event, Source
+from txregistry.model.event import Event, Source, decode
 from txregistry.notifications.listening.layers import LayerTypes
 from txregistry.notifications.listening.recorder import Recorder
 from txregistry.notifications.listening.registry import ListeningRegistry
@@ -39,12 +39,26 @@ def telling(
 @implementer(ISink)
 class StrictSink(MemorySink):
     """
-    A sink that wants what it is promised: at least one event.
+    A sink that wants what it is promised: at least one event; and, of one that it might have taken
+    as a note, that the note would have told the same.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._noted: list[Event] = []
 
     def write(self, events: Sequence[Event]) -> Deferred[None]:
         assert events
+        if self._noted:
+            assert [evolve(event, id="") for event in events] == self._noted
+            self._noted.clear()
         return super().write(events)
+
+    def note(self, encoded: Callable[[], Sequence[bytes]]) -> INote | None:
+        payloads = encoded()
+        assert [decode(each) for each in payloads] == [decode(each) for each in payloads]
+        self._noted = [evolve(decode(each), id="") for each in payloads]
+        return None
 
 
 class FakeRequest:
@@ -61,11 +75,8 @@ class FakeRequest:
     def method(self) -> str:
         return self._method
 
-    def host(self) -> str:
-        return "fake"
-
-    def peer(self) -> str:
-        return "192.0.2.1:1"
+    def origin(self) -> tuple[str, str, str]:
+        return "192.0.2.1:1", "fake", self._method
 
     def manifest_url(self, name: str, digest: Digest) -> str:
         return f"m:{name}/{digest}"

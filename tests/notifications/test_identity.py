@@ -10,7 +10,8 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from txregistry.notifications.listening.identity import event_id, local_offset
+from txregistry.model.event_id import event_id
+from txregistry.notifications.listening.localtime import local_offset
 
 moments = st.integers(0, 2**62)
 
@@ -37,6 +38,16 @@ class EventIdTests:
         A later one is greater, as bytes and as text.
         """
         assert event_id(nanoseconds) < event_id(nanoseconds + later)
+
+    def test_of_a_request(self) -> None:
+        """
+        One that has the digits of a request is a UUID, too, and the same each time.
+        """
+        ids = {event_id(10**18, "01234567-89ab-4def-a123-456789abcdef") for _ in range(2)}
+        (text,) = ids
+        read = uuid.UUID(text)
+        assert str(read) == text
+        assert (read.version, read.variant) == (7, uuid.RFC_4122)
 
     def test_unlike(self) -> None:
         """

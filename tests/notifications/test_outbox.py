@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from zope.interface.verify import verifyObject
 
 from txregistry.deferreds import Threads
 from txregistry.interfaces import INote, ISink
-from txregistry.model.event import Event, EventAction, Target, decode
+from txregistry.model.event import Event, EventAction, Target, decode, encode
 from txregistry.notifications import outbox
 from txregistry.notifications.counting import LOST
 from txregistry.notifications.database import Unusable
@@ -66,6 +65,13 @@ class SlowThreads(Threads):
         """
         while self.told:
             self.told.pop(0)()
+
+
+def made(*events: Event) -> Callable[[], Sequence[bytes]]:
+    """
+    What makes events for a note.
+    """
+    return lambda: [encode(event) for event in events]
 
 
 class RecordingStore(Store):
@@ -293,7 +299,7 @@ class OutboxTests:
         """
         kit.outbox.write([event("0", EventAction.PULL)])
         kit.outbox.write([event("1", EventAction.PULL)])
-        note = kit.outbox.note(lambda: [event("2"), event("3")])
+        note = kit.outbox.note(made(event("2"), event("3")))
         assert note is not None
         assert verifyObject(INote, note)
         note.write()
@@ -312,7 +318,7 @@ class OutboxTests:
         """
         Notes that are written at the same time are written together, whatever else there is.
         """
-        notes = [kit.outbox.note(partial(lambda name: [event(name)], name)) for name in "012"]
+        notes = [kit.outbox.note(made(event(name))) for name in "012"]
         first, *more = filter(None, notes)
         done: list[str] = []
         first.write(*more, Note(lambda: done.append("another")))
@@ -325,7 +331,7 @@ class OutboxTests:
         """
         kit.outbox.write([event("0")])
         waiting = kit.outbox.write([event("1")])
-        note = kit.outbox.note(lambda: [event("2")])
+        note = kit.outbox.note(made(event("2")))
         assert note is not None
         note.write()
         assert kit.store.writes == [(["0"], True), (["1"], True), (["2"], False)]
@@ -338,24 +344,24 @@ class OutboxTests:
         If it can't be written, that fails nobody; it waits in memory, and all stays in its order.
         """
         kit.store.refuses = True
-        notes = [kit.outbox.note(partial(lambda name: [event(name)], name)) for name in "01"]
+        notes = [kit.outbox.note(made(event(name))) for name in "01"]
         for each in notes:
             assert each is not None
             each.write()
         kit.threads.hear()
-        assert kit.outbox.note(lambda: [event("2")]) is None
+        assert kit.outbox.note(made(event("2"))) is None
         assert kit.outbox.write([event("2")]).called
         kit.store.refuses = False
         kit.clock.advance(AGAIN_SECONDS)
         kit.threads.end()
         assert [ids for ids, _ in kit.store.writes] == [["0", "1", "2"]]
-        assert kit.outbox.note(lambda: [event("3")]) is not None
+        assert kit.outbox.note(made(event("3"))) is not None
 
     def test_note_behind_what_waits(self, kit: Kit) -> None:
         """
         While nothing can be written a note that was made before waits behind all that waits.
         """
-        note = kit.outbox.note(lambda: [event("2")])
+        note = kit.outbox.note(made(event("2")))
         assert note is not None
         kit.store.refuses = True
         kit.outbox.write([event("0")])
@@ -372,7 +378,7 @@ class OutboxTests:
         """
         What can't be written at the end is counted as lost.
         """
-        note = kit.outbox.note(lambda: [event("0"), event("e" * kit.store.most)])
+        note = kit.outbox.note(made(event("0"), event("e" * kit.store.most)))
         assert note is not None
         note.done()
         kit.outbox.close()
@@ -388,7 +394,7 @@ class OutboxTests:
         One that the store will never take is a dead letter.
         """
         large = event("large" + "e" * kit.store.most)
-        note = kit.outbox.note(lambda: [event("0"), large])
+        note = kit.outbox.note(made(event("0"), large))
         assert note is not None
         note.write()
         kit.threads.hear()
@@ -402,7 +408,7 @@ class OutboxTests:
         If making it fails, what it would tell of stands, and it is logged.
         """
 
-        def fail() -> list[Event]:
+        def fail() -> list[bytes]:
             raise RuntimeError("no event")
 
         note = kit.outbox.note(fail)
@@ -416,7 +422,7 @@ class OutboxTests:
         A note tells in which file it is, to be synced with others, and can be synced by itself.
         """
         kit = Kit(Writer([Store(OutboxDirectory(str(tmp_path)), ["a"], 1024 * 1024)], {}))
-        note = kit.outbox.note(lambda: [event("0")])
+        note = kit.outbox.note(made(event("0")))
         assert note is not None
         note.write()
         log = tmp_path / "events.db-wal"
@@ -428,7 +434,7 @@ class OutboxTests:
         Who is closed takes none.
         """
         kit.outbox.close()
-        assert kit.outbox.note(lambda: [event("0")]) is None
+        assert kit.outbox.note(made(event("0"))) is None
 
     def test_close_writes_all(self, kit: Kit) -> None:
         """

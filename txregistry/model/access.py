@@ -112,11 +112,11 @@ class Request(Protocol):
     def method(self) -> str:
         """:return: as it came."""
 
-    def host(self) -> str:
-        """:return: its ``Host`` as it came, bytes as ISO 8859-1, ``""`` where it has none."""
-
-    def peer(self) -> str:
-        """:return: the address of the client behind all trusted proxies, with a known port."""
+    def origin(self) -> tuple[str, str, str]:
+        """
+        :return: the address of the client behind all trusted proxies, with a known port; the
+            ``Host`` as it came, bytes as ISO 8859-1, ``""`` where there is none; and the method.
+        """
 
     def manifest_url(self, name: str, digest: Digest) -> str:
         """:return: where a manifest of a repository is for who asks, with scheme and host."""

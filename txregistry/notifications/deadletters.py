@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Final
 
 from attrs import frozen
 
+from txregistry.model.event import decode, encode
 from txregistry.notifications.directory import (
     FileLock,
     OutboxDirectory,
@@ -38,7 +39,7 @@ class DeadLetter:
     :param at: when the event was put into the outbox, in seconds since 1970.
     :param endpoint: who never got it.
     :param reason: why: ``maxsize`` or ``maxage``.
-    :param event: the event, in the form in which events are kept.
+    :param event: the event, as JSON; a text where it was none.
     """
 
     at: float
@@ -179,8 +180,9 @@ def _append(file: BinaryIO, lines: bytes) -> int:
 
 
 def _document(payload: bytes) -> Any:
+    """:return: an event for people, in whichever form it was kept."""
     try:
-        return json.loads(payload)
+        return json.loads(encode(decode(payload)))
     except ValueError:
         return payload.decode("utf-8", "replace")
 

@@ -86,7 +86,7 @@ class _Note:
     """
 
     outbox: Outbox
-    events: Callable[[], Sequence[Event]]
+    encoded: Callable[[], Sequence[bytes]]
 
     def write(self, *others: INote) -> None:
         together = [self]
@@ -95,7 +95,7 @@ class _Note:
                 together.append(other)
             else:
                 other.write()
-        self.outbox.write_here(*(note.events for note in together))
+        self.outbox.write_here([note.encoded for note in together])
 
     def fileno(self) -> int:
         return self.outbox.fileno()
@@ -169,8 +169,8 @@ class Outbox:
         self._keep([*parts, evolve(last, told=told)])
         return succeed(None) if told is None else told
 
-    def note(self, events: Callable[[], Sequence[Event]]) -> INote | None:
-        return None if self._closed or self._failing else _Note(self, events)
+    def note(self, encoded: Callable[[], Sequence[bytes]]) -> INote | None:
+        return None if self._closed or self._failing else _Note(self, encoded)
 
     @deferred
     async def close(self) -> None:
@@ -189,31 +189,48 @@ class Outbox:
 
     # what notes do, in any thread
 
-    def write_here(self, *events: Callable[[], Sequence[Event]]) -> None:
+    def write_here(self, all_encoded: Sequence[Callable[[], Sequence[bytes]]]) -> None:
         """
         Write events, after all that waits.  They need not be durable.
 
-        :param events: make them.
+        :param all_encoded: make them.
         """
         try:
             with self._order:
-                made = [event for make in events for event in self._made(make)]
-                own = [[kept] for kept in self._encoded(made, durable=True)] if made else []
-                # What can't be written stays where it is, before what comes now.
-                waiting = () if self._refused or self._failing else iter(self._waiting.take, [])
-                outcomes = [self._write_group(group) for group in (*waiting, *own)]
+                outcomes = self._write_made(self._made(all_encoded))
         except Exception:  # noqa: BLE001 - whatever it is, what they tell of has happened
             self.log.failure(_LOST)
             return
         for outcome in filter(None, outcomes):
             self._threads.tell(outcome)
 
-    def _made(self, make: Callable[[], Sequence[Event]]) -> Sequence[Event]:
+    def _made(self, all_encoded: Sequence[Callable[[], Sequence[bytes]]]) -> list[Entry]:
+        entries: list[Entry] = []
+        now = self._now()
+        for encoded in all_encoded:
+            try:
+                entries += [Entry(payload, now) for payload in encoded()]
+            except Exception:  # noqa: BLE001 - the others are written all the same
+                self.log.failure(_LOST)
+        return entries
+
+    def _write_made(self, made: Sequence[Entry]) -> Sequence[Callable[[], None] | None]:
+        """:return: what is to be done then at once, in the reactor's thread."""
+        size = sum([len(entry.payload) for entry in made])
+        stuck = self._refused or self._failing
+        if self._waiting or stuck or size > self._store.most:
+            own = [[kept] for kept in in_parts(made, True, self._store.most)] if made else []
+            # What can't be written stays where it is, before what comes now.
+            waiting = () if stuck else iter(self._waiting.take, [])
+            return [self._write_group(group) for group in (*waiting, *own)]
         try:
-            return make()
-        except Exception:  # noqa: BLE001 - the others are written all the same
-            self.log.failure(_LOST)
-            return ()
+            if made:
+                self._store.append(made, durable=False)
+        except Exception as error:  # noqa: BLE001 - whatever it is, no request fails of it
+            self._refused = True  # what comes before that is known stays behind
+            group = [Kept(tuple(made), size, durable=True, told=None)]
+            return [partial(self._failed_here, group, error)]
+        return ()
 
     def sync_here(self) -> None:
         """Make durable what was written so."""

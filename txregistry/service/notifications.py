@@ -193,8 +193,8 @@ class Notifying(Service):
     def write(self, events: Sequence[Event]) -> Deferred[None]:
         return succeed(None) if self._outbox is None else self._outbox.write(events)
 
-    def note(self, events: Callable[[], Sequence[Event]]) -> INote | None:
-        return None if self._outbox is None else self._outbox.note(events)
+    def note(self, encoded: Callable[[], Sequence[bytes]]) -> INote | None:
+        return None if self._outbox is None else self._outbox.note(encoded)
 
     def close(self) -> Deferred[None]:
         return succeed(None) if self._outbox is None else self._outbox.close()

@@ -91,15 +91,12 @@ class RunningExchange:
     def method(self) -> str:
         return self.request.method.decode("latin-1")
 
-    def host(self) -> str:
-        return self.text(b"host")
-
-    def peer(self) -> str:
-        client = self.request.client
-        if not isinstance(client, IPv4Address | IPv6Address) or client.host != self.address:
-            return self.address
-        host = f"[{client.host}]" if ":" in client.host else client.host
-        return f"{host}:{client.port}"
+    def origin(self) -> tuple[str, str, str]:
+        client, address = self.request.client, self.address
+        if isinstance(client, (IPv4Address, IPv6Address)) and client.host == address:
+            address = f"[{address}]" if ":" in address else address
+            address = f"{address}:{client.port}"
+        return address, self.text(b"host"), self.method()
 
     def manifest_url(self, name: str, digest: Digest) -> str:
         return manifest_url(self._absolute(), name, digest).decode("ascii")

@@ -76,13 +76,17 @@ class Changes:
 
         :return: for each how it failed, if it did.
         """
-        going = [Going([[self._of(change) for change in step] for step in each]) for each in many]
+        # The last steps of all are made at the same time: mostly it is these that are told of.
+        rounds = max(map(len, many))
+        going = [
+            Going(rounds, [[self._of(change) for change in step] for step in each]) for each in many
+        ]
         try:
             for each in going:
                 each.begin()
             if durable:
                 self._sync_bytes(_well(going))
-            for number in range(max(len(each.steps) for each in going)):
+            for number in range(rounds):
                 for each in going:
                     each.show(number)
                 notes = _write_notes(_well(going), number)

@@ -15,21 +15,23 @@ class Going:
     """
     Somebody's changes on their way.
 
+    :param rounds: in how many steps all are made; who has fewer begins later.
     :ivar error: how they failed; then nothing more is done.
     """
 
-    def __init__(self, steps: Sequence[Sequence[Changing]]) -> None:
-        self.steps = steps
+    def __init__(self, rounds: int, steps: Sequence[Sequence[Changing]]) -> None:
+        self._later = rounds - len(steps)
+        self._steps = steps
         self.error: Exception | None = None
 
     @property
     def every(self) -> list[Changing]:
         """All of them."""
-        return [change for step in self.steps for change in step]
+        return [change for step in self._steps for change in step]
 
     def step(self, number: int) -> Sequence[Changing]:
-        """:return: one step; empty if there are fewer."""
-        return self.steps[number] if number < len(self.steps) else ()
+        """:return: what is to be done in a round."""
+        return self._steps[number - self._later] if number >= self._later else ()
 
     def begin(self) -> None:
         """Do what nobody sees."""

@@ -96,7 +96,7 @@ class ListeningManifests:
         if telling.references:
             return None  # to look for them may take long
         telling.learn(descriptor.digest, payload)
-        return self._report.note(EventAction.PUSH, *self._targets(descriptor, tags))
+        return self._report.note_manifest(descriptor, tags)
 
     def _targets(
         self, descriptor: Descriptor, tags: Sequence[Tag], references: tuple[Member, ...] = ()

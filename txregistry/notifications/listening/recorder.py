@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Final
 
 from twisted.internet.defer import Deferred, fail
@@ -15,8 +14,10 @@ from twisted.python.failure import Failure
 
 from txregistry.interfaces import IMetrics, INote, ISink
 from txregistry.model.access import Requester
-from txregistry.model.event import Event, EventAction, Origin, Source, Target
-from txregistry.notifications.listening.identity import event_id, local_offset
+from txregistry.model.descriptor import Descriptor
+from txregistry.model.event import Event, EventAction, Kind, Origin, Source, Target, encode_push
+from txregistry.model.event_id import UUID_LENGTH, event_id
+from txregistry.notifications.listening.localtime import local_offset
 
 UNWRITTEN: Final = "registry_notifications_unwritten_total"
 """Counts the events that the sink didn't take."""
@@ -65,13 +66,48 @@ class Recorder:
             writing = fail()
         return writing.addCallbacks(self._written, self._failed, errbackArgs=(count,))
 
-    def note(
-        self, requester: Requester, action: EventAction, targets: Sequence[Target]
-    ) -> INote | None:
+    def note(self, encoded: Callable[[], Sequence[bytes]]) -> INote | None:
         """
-        :return: what makes and writes them in a thread, if the sink can take them so.
+        :param encoded: makes events in a thread.
+        :return: what makes and writes them, if the sink can take them so.
         """
-        return self._sink.note(partial(self._events, requester, action, targets))
+        return self._sink.note(encoded)
+
+    def encode_push(
+        self,
+        requester: Requester,
+        alone: bool,
+        kind: Kind,
+        repository: str,
+        descriptor: Descriptor,
+        url: str,
+        tag: str,
+        layer_type: str,
+    ) -> bytes:
+        """
+        :param alone: whether the request makes no other event.
+        :return: the event of something that is pushed now.
+        """
+        request, now, source = requester.request, self._now(), self._source
+        return encode_push(
+            "" if alone and len(requester.request_id) == UUID_LENGTH else event_id(now),
+            str(now),
+            str(self._offset(now)),
+            kind,
+            repository,
+            str(descriptor.digest),
+            descriptor.media_type,
+            str(descriptor.size),
+            url,
+            tag,
+            layer_type,
+            requester.actor,
+            source.address,
+            source.instance,
+            requester.request_id,
+            *((requester.address, "", "") if request is None else request.origin()),
+            _text(requester.user_agent),
+        )
 
     def _events(
         self, requester: Requester, action: EventAction, targets: Sequence[Target]
@@ -101,15 +137,8 @@ class Recorder:
 
 def _origin(requester: Requester) -> Origin:
     request = requester.request
-    if request is None:
-        return Origin(requester.request_id, requester.address, "", "", _text(requester.user_agent))
-    return Origin(
-        requester.request_id,
-        request.peer(),
-        request.host(),
-        request.method(),
-        _text(requester.user_agent),
-    )
+    known = (requester.address, "", "") if request is None else request.origin()
+    return Origin(requester.request_id, *known, _text(requester.user_agent))
 
 
 def _text(field: str) -> str:

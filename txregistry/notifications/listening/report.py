@@ -4,7 +4,7 @@ What one request does to one repository.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
@@ -82,7 +82,6 @@ class Report:
     :param manifests: the manifests of the repository, to look into.
 
     :ivar telling: how it is told.
-    :ivar targets: describes what it is about.
     """
 
     log = Logger()
@@ -95,10 +94,15 @@ class Report:
         manifests: Callable[[], IManifests],
     ) -> None:
         self.telling = telling
-        self.targets = Targets(name, requester.request, telling.layers)
+        self._name = name
         self._requester = requester
         self._manifests = manifests
         self._pulled: dict[Digest, Pulled] = {}
+
+    @property
+    def targets(self) -> Targets:
+        """Describes what it is about."""
+        return Targets(self._name, self._requester.request, self.telling.layers)
 
     def write(self, action: EventAction, *targets: Target) -> Deferred[None]:
         """
@@ -108,11 +112,45 @@ class Report:
         """
         return self.telling.recorder.record(self._requester, action, targets)
 
-    def note(self, action: EventAction, *targets: Target) -> INote | None:
+    def note_blob(self, descriptor: Descriptor) -> INote | None:
         """
-        :return: what tells it when it is written, if that can be.
+        :return: what tells of the push of a blob when it is written, if that can be.
         """
-        return self.telling.recorder.note(self._requester, action, targets)
+        request, layers, digest = self._requester.request, self.telling.layers, descriptor.digest
+        url = request.blob_url(self._name, digest) if request is not None else ""
+        return self._note(
+            Kind.BLOB, descriptor, url, ("",), layers.of(digest) if layers is not None else ""
+        )
+
+    def note_manifest(self, descriptor: Descriptor, tags: Sequence[str]) -> INote | None:
+        """
+        :param tags: there is an event for each.
+        :return: what tells of the push of a manifest when it is written, if that can be.
+        """
+        request = self._requester.request
+        digest = descriptor.digest
+        url = request.manifest_url(self._name, digest) if request is not None else ""
+        return self._note(Kind.MANIFEST, descriptor, url, tags or ("",))
+
+    def _note(
+        self,
+        kind: Kind,
+        descriptor: Descriptor,
+        url: str,
+        tags: Sequence[str],
+        layer_type: str = "",
+    ) -> INote | None:
+        recorder, name, requester = self.telling.recorder, self._name, self._requester
+        alone = len(tags) == 1
+
+        def encoded() -> list[bytes]:
+            encode = recorder.encode_push
+            return [
+                encode(requester, alone, kind, name, descriptor, url, tag, layer_type)
+                for tag in tags
+            ]
+
+        return recorder.note(encoded)
 
     def pulled(self, kind: Kind, descriptor: Descriptor, tag: str = "") -> None:
         """

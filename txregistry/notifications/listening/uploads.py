@@ -81,4 +81,4 @@ class ListeningUpload:
         return self._report.write(EventAction.PUSH, self._report.targets.blob(descriptor))
 
     def _note(self, descriptor: Descriptor) -> INote | None:
-        return self._report.note(EventAction.PUSH, self._report.targets.blob(descriptor))
+        return self._report.note_blob(descriptor)
