@@ -21,7 +21,9 @@ import pytest
 from tests.drivers.filesystem.conftest import MakeDriver
 from txregistry.deferreds import InlineThreads
 from txregistry.drivers.base import CheckedDriver
+from txregistry.drivers.filesystem.changing import Changes
 from txregistry.drivers.filesystem.driver import FilesystemDriver
+from txregistry.drivers.filesystem.durability import Names
 from txregistry.drivers.filesystem.threads import DriverThreads
 from txregistry.errors import (
     ConfigurationError,
@@ -30,7 +32,7 @@ from txregistry.errors import (
     PathNotFound,
     StorageFailure,
 )
-from txregistry.interfaces import Discard, IStorageDriver, Move, Put, Settle, Tell
+from txregistry.interfaces import Discard, INote, IStorageDriver, Move, Put, Settle, Tell
 from txregistry.testing.drivers.notes import Note
 from txregistry.testing.drivers.suite import KIB, MIB, names, noise, read, write
 
@@ -311,6 +313,34 @@ class DurableTests:
             await driver.change([Put("/a/one", b"y"), Tell(lambda: synced.append("told"), note)])
         assert synced[:2] == ["/a/one.tmp", "written"]
         assert sorted(synced[2:]) == ["/a", "note"]
+
+    async def test_notes_together(self, root: Path, synced: list[str], tmp_path: Path) -> None:
+        """
+        Those of changes that are made side by side are written at once, when the last steps of all
+        can be seen, and the file in which they are is synced once.
+        """
+        changes = Changes(str(root), Names(str(root)), InlineThreads())
+
+        class Together(Note):
+            def write(self, *others: INote) -> None:
+                there = sorted(each.name for each in root.iterdir())
+                synced.append(f"{1 + len(others)} of {there}")
+
+        with (tmp_path / "notes").open("wb") as file:
+            first, second = (
+                Tell(
+                    lambda: synced.append("told"),
+                    Together(list, lambda: synced.append("note"), file.fileno()),
+                )
+                for _ in range(2)
+            )
+            short = [[Put("/one", b"x"), first]]
+            long = [[Put("/two", b"x")], [Put("/three", b"x"), second]]
+            assert changes.make_all([short, long]) == [None, None]
+        assert [each for each in synced if not each.startswith("/")] == [
+            "2 of ['one', 'three', 'two']",
+            "note",
+        ]
 
     async def test_settle(self, driver: IStorageDriver, synced: list[str]) -> None:
         """What somebody else may not have synced is, once."""

@@ -37,7 +37,8 @@ def _write_notes(going: Sequence[Going], number: int) -> list[INote]:
     notes = [note for each in going for change in each.step(number) for note in change.notes]
     if notes:
         notes[0].write(*notes[1:])
-    return [note for note in notes if note.fileno() >= 0]
+    files = {note.fileno(): note for note in notes}
+    return [note for file, note in files.items() if file >= 0]
 
 
 def _well(going: Sequence[Going]) -> list[Going]:
