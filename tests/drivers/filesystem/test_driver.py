@@ -21,7 +21,7 @@ import pytest
 from tests.drivers.filesystem.conftest import MakeDriver
 from txregistry.deferreds import InlineThreads
 from txregistry.drivers.base import CheckedDriver
-from txregistry.drivers.filesystem.changing import Changes
+from txregistry.drivers.filesystem.changing import Changes, Steps
 from txregistry.drivers.filesystem.driver import FilesystemDriver
 from txregistry.drivers.filesystem.durability import Names
 from txregistry.drivers.filesystem.threads import DriverThreads
@@ -334,8 +334,8 @@ class DurableTests:
                 )
                 for _ in range(2)
             )
-            short = [[Put("/one", b"x"), first]]
-            long = [[Put("/two", b"x")], [Put("/three", b"x"), second]]
+            short: Steps = [[Put("/one", b"x"), first]]
+            long: Steps = [[Put("/two", b"x")], [Put("/three", b"x"), second]]
             assert changes.make_all([short, long]) == [None, None]
         assert [each for each in synced if not each.startswith("/")] == [
             "2 of ['one', 'three', 'two']",
