@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from txregistry.errors import RegistryError
@@ -72,6 +72,7 @@ class HeadsTests:
     ``Heads``.
     """
 
+    @example([head(b"GET", target, b"1", [b"Host: a"]) for target in (b"http://b/", b"/")])
     @given(st.lists(HEADS, min_size=2, max_size=5))
     def test_same(self, raws: list[bytes]) -> None:
         """

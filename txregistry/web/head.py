@@ -116,10 +116,10 @@ class Heads:
     def _read_first(self, raw: bytes, limits: Limits) -> Head:
         head = parse_head(raw, limits)
         lines = raw[raw.find(b"\n") + 1 :]
-        # Nobody changes the fields of such a request; and what is kept of a connection is little.
-        again = (
-            head.length == 0 and len(lines) <= REMEMBERED and _is_plain(head.method, head.target)
-        )
+        # Nobody changes the fields of such a request, as an absolute target does, which the head
+        # tells no more; and what is kept of a connection is little.
+        is_plain = _is_plain(head.method, raw[len(head.method) + 1 :])
+        again = head.length == 0 and len(lines) <= REMEMBERED and is_plain
         self._lines, self._former = (lines, head) if again else (b"", None)
         return head
 
