@@ -59,6 +59,7 @@ class RunningExchange:
     :param secure: whether its connection is, as far as somebody wanted to know.
     :param headers: those of the answer that are not on every answer.
     :param served: who wants to know that it has been served.
+    :param root: what stands before ``v2/`` in whole URLs, once somebody has asked.
     """
 
     request: RegistryRequest
@@ -76,6 +77,7 @@ class RunningExchange:
     urls: UrlRules = BY_REQUEST
     secure: bool | None = None
     served: list[Callable[[], None]] | None = None
+    root: str = ""
 
     def text(self, name: bytes) -> str:
         """:return: a header field of the request, ``""`` where it is missing."""
@@ -84,7 +86,7 @@ class RunningExchange:
 
     def base(self) -> str:
         """:return: what stands before ``v2/`` in URLs for the client."""
-        return self.urls.base(self.outside, self._is_secure(), self.text(b"host"))
+        return self.urls.path() or self._absolute()
 
     # what others may ask of it, as Request says
 
@@ -118,7 +120,9 @@ class RunningExchange:
                 call()
 
     def _absolute(self) -> str:
-        return self.urls.absolute(self.outside, self._is_secure(), self.text(b"host"))
+        if not self.root:
+            self.root = self.urls.absolute(self.outside, self._is_secure(), self.text(b"host"))
+        return self.root
 
     def _is_secure(self) -> bool:
         if self.secure is None:

@@ -34,9 +34,11 @@ class UrlRules:
         :param host: the request's ``Host``.
         :return: what stands before ``v2/`` in a URL that this request is answered with.
         """
-        if self.root:
-            return self.root
-        return self.prefix if self.relative else self.absolute(outside, secure, host)
+        return self.path() or self.absolute(outside, secure, host)
+
+    def path(self) -> str:
+        """:return: the same where it is no more than a path, ``""`` otherwise."""
+        return self.prefix if self.relative and not self.root else ""
 
     def absolute(self, outside: Outside, secure: bool, host: str) -> str:
         """

@@ -15,7 +15,7 @@ from txregistry.drivers.filesystem import failures, hidden
 from txregistry.drivers.filesystem.durability import Names
 from txregistry.drivers.filesystem.reading import stat_path
 from txregistry.errors import PathNotFound
-from txregistry.interfaces import INote, Move
+from txregistry.interfaces import Move
 
 _log = Logger()
 
@@ -32,14 +32,12 @@ class Changing:
     :ivar way: what is to be settled before it can be seen.
     :ivar names: what is to be settled then, since others may have made it anew.
     :ivar directories: which are to be synced then.
-    :ivar notes: what is written elsewhere when it can be seen.
     """
 
     has_bytes = True
     way: Sequence[str] = ()
     names: Sequence[str] = ()
     directories: Sequence[str] = ()
-    notes: Sequence[INote] = ()
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -204,18 +202,6 @@ class Telling(Changing):
 
     def show(self) -> None:
         self._tell()
-
-
-class Noting(Changing):
-    """
-    Nothing that changes, but what is to be written of it.
-    """
-
-    has_bytes = False
-
-    def __init__(self, note: INote) -> None:
-        super().__init__("")
-        self.notes = (note,)
 
 
 def _opened(path: str, local_path: str) -> int:

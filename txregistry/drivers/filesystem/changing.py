@@ -18,13 +18,12 @@ from txregistry.drivers.filesystem.change import (
     Changing,
     Discarding,
     Moving,
-    Noting,
     Putting,
     Settling,
     Telling,
 )
 from txregistry.drivers.filesystem.durability import Names, Unsynced
-from txregistry.drivers.filesystem.going import Going
+from txregistry.drivers.filesystem.going import Going, Step
 from txregistry.drivers.filesystem.reading import has_content
 from txregistry.interfaces import Change, Discard, INote, Move, Put, Tell
 
@@ -34,7 +33,7 @@ Steps = Sequence[Sequence[Change]]
 
 def _write_notes(going: Sequence[Going], number: int) -> list[INote]:
     """:return: what was written that has to be synced."""
-    notes = [note for each in going for change in each.step(number) for note in change.notes]
+    notes = [note for each in going for note in each.notes(number)]
     if notes:
         notes[0].write(*notes[1:])
     files = {note.fileno(): note for note in notes}
@@ -79,9 +78,7 @@ class Changes:
         """
         # The last steps of all are made at the same time: mostly it is these that are told of.
         rounds = max(map(len, many))
-        going = [
-            Going(rounds, [[self._of(change) for change in step] for step in each]) for each in many
-        ]
+        going = [Going(rounds, [self._step(step) for step in each]) for each in many]
         try:
             for each in going:
                 each.begin()
@@ -122,9 +119,18 @@ class Changes:
             for each in going:  # whose it is can't be told
                 each.fail(error)
 
+    def _step(self, step: Sequence[Change]) -> Step:
+        changes, notes = [], []
+        for change in step:
+            if isinstance(change, Tell) and change.note is not None:
+                notes.append(change.note)
+            else:
+                changes.append(self._of(change))
+        return changes, notes
+
     def _of(self, change: Change) -> Changing:
         if isinstance(change, Tell):
-            return self._told(change)
+            return Telling(partial(self._threads.tell, change.call))
         if isinstance(change, Move):
             return Moving(change, self._root, self._names)
         local_path = self._root + change.path
@@ -135,8 +141,3 @@ class Changes:
         ):
             return Putting(change.path, local_path, change.content, self._names)
         return Settling(change.path, local_path, self._names)
-
-    def _told(self, change: Tell) -> Changing:
-        if change.note is not None:
-            return Noting(change.note)
-        return Telling(partial(self._threads.tell, change.call))

@@ -9,6 +9,10 @@ from operator import methodcaller
 
 from txregistry.drivers.filesystem import failures
 from txregistry.drivers.filesystem.change import Changing
+from txregistry.interfaces import INote
+
+Step = tuple[Sequence[Changing], Sequence[INote]]
+"""Changes that are made at once, and what is written of them."""
 
 
 class Going:
@@ -16,10 +20,11 @@ class Going:
     Somebody's changes on their way.
 
     :param rounds: in how many steps all are made; who has fewer begins later.
+    :param steps: the changes of each, and what is written elsewhere when they can be seen.
     :ivar error: how they failed; then nothing more is done.
     """
 
-    def __init__(self, rounds: int, steps: Sequence[Sequence[Changing]]) -> None:
+    def __init__(self, rounds: int, steps: Sequence[Step]) -> None:
         self._later = rounds - len(steps)
         self._steps = steps
         self.error: Exception | None = None
@@ -27,11 +32,15 @@ class Going:
     @property
     def every(self) -> list[Changing]:
         """All of them."""
-        return [change for step in self._steps for change in step]
+        return [change for step, _ in self._steps for change in step]
 
     def step(self, number: int) -> Sequence[Changing]:
-        """:return: what is to be done in a round."""
-        return self._steps[number - self._later] if number >= self._later else ()
+        """:return: the changes that are to be made in a round."""
+        return self._steps[number - self._later][0] if number >= self._later else ()
+
+    def notes(self, number: int) -> Sequence[INote]:
+        """:return: what is to be written in a round."""
+        return self._steps[number - self._later][1] if number >= self._later else ()
 
     def begin(self) -> None:
         """Do what nobody sees."""
