@@ -94,11 +94,12 @@ class RunningExchange:
         return self.request.method.decode("latin-1")
 
     def origin(self) -> tuple[str, str, str]:
-        client, address = self.request.client, self.address
+        request, address = self.request, self.address
+        client = request.client
         if isinstance(client, (IPv4Address, IPv6Address)) and client.host == address:
             address = f"[{address}]" if ":" in address else address
             address = f"{address}:{client.port}"
-        return address, self.text(b"host"), self.method()
+        return address, self.text(b"host"), request.method.decode("latin-1")
 
     def manifest_url(self, name: str, digest: Digest) -> str:
         return manifest_url(self._absolute(), name, digest).decode("ascii")

@@ -88,7 +88,8 @@ class Recorder:
         :param alone: whether the request makes no other event.
         :return: the event of something that is pushed now.
         """
-        request, now, source = requester.request, self._now(), self._source
+        request, agent, source = requester.request, requester.user_agent, self._source
+        now = self._now()
         return encode_push(
             "" if alone and len(requester.request_id) == UUID_LENGTH else event_id(now),
             str(now),
@@ -106,7 +107,7 @@ class Recorder:
             source.instance,
             requester.request_id,
             *((requester.address, "", "") if request is None else request.origin()),
-            _text(requester.user_agent),
+            agent if agent.isascii() else _text(agent),
         )
 
     def _events(
