@@ -1034,6 +1034,13 @@ class ISink(Interface):
             survives a power cut; where all are pulls, they may be synced later, with others.
         """
 
+    def leave(encoded: bytes) -> None:
+        """
+        Take an event for which nobody waits, and which need not survive a power cut.
+
+        :param encoded: as ``txregistry.model.event`` encodes it.
+        """
+
     def note(encoded: Callable[[], Sequence[bytes]]) -> INote | None:
         """
         Take events that happen when they are written down, in a thread.

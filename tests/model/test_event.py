@@ -24,7 +24,7 @@ from txregistry.model.event import (
     Target,
     decode,
     encode,
-    encode_push,
+    encode_plain,
 )
 from txregistry.model.event_id import event_id
 
@@ -77,13 +77,14 @@ def plain(**changes: Any) -> dict[str, Any]:
     return document | changes
 
 
-def push_fields(event: Event) -> list[str]:
-    """What :func:`encode_push` wants to know of an event."""
+def plain_fields(event: Event) -> list[str]:
+    """What :func:`encode_plain` wants to know of an event."""
     target, origin, source = event.target, event.request, event.source
     return [
         event.id or "",
         str(event.timestamp),
         str(event.utc_offset),
+        event.action,
         target.kind,
         target.repository,
         str(target.digest),
@@ -145,13 +146,13 @@ class EventTests:
     @given(events)
     def test_push(self, event: Event) -> None:
         """
-        What a push was encoded to is decoded to the same event, whatever is in it; a zero
-        byte is U+FFFD then.
+        What the event of a push or a pull was encoded to is decoded to the same event, whatever is
+        in it; a zero byte is U+FFFD then.
         """
         digest = event.target.digest or Digest.of(b"")
         target = evolve(event.target, digest=digest, references=(), from_repository="")
-        push = evolve(event, id=event.id or "id", action=EventAction.PUSH, target=target)
-        assert decode(encode_push(*push_fields(push))) == event_without_zeros(push)
+        push = evolve(event, id=event.id or "id", target=target)
+        assert decode(encode_plain(*plain_fields(push))) == event_without_zeros(push)
 
     def test_push_without_id(self) -> None:
         """
@@ -160,7 +161,7 @@ class EventTests:
         request_id = "12345678-1234-4234-a234-123456789abc"
         target = Target("a/b", digest=Digest.of(b""))
         push = Event("", 10**18 + 1, EventAction.PUSH, target, Origin(request_id))
-        payload = encode_push(*push_fields(push))
+        payload = encode_plain(*plain_fields(push))
         assert decode(payload).id == event_id(10**18 + 1, request_id) == decode(payload).id
         assert decode(payload).id.endswith("-a234-123456789abc")
 
@@ -174,9 +175,9 @@ class EventTests:
             b"null",
             json.dumps(plain(form=2)).encode(),
             b"2\0",
-            encode_push(*["1"] * 18),
-            encode_push(*["1"] * 19),
-            encode_push(*["1"] * 20),
+            encode_plain(*["1"] * 19),
+            encode_plain(*["1"] * 20),
+            encode_plain(*["1"] * 21),
             json.dumps(plain(action="burn")).encode(),
             json.dumps(plain(target={"digest": "md5:0"})).encode(),
             json.dumps(plain(target={"colour": "red"})).encode(),

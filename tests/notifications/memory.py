@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from txregistry.interfaces import INote, ISink
-from txregistry.model.event import Event
+from txregistry.model.event import Event, decode
 
 
 @implementer(ISink)
@@ -46,6 +46,9 @@ class MemorySink:
         :return: the oldest.
         """
         return tuple(self._events.popleft() for _ in range(min(most, len(self._events))))
+
+    def leave(self, encoded: bytes) -> None:
+        self.write([decode(encoded)])
 
     def note(self, encoded: Callable[[], Sequence[bytes]]) -> INote | None:
         return None

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.model.test_event import push_fields
+from tests.model.test_event import plain_fields
 from txregistry.model.digest import Digest
-from txregistry.model.event import Event, EventAction, Origin, Target, decode, encode, encode_push
+from txregistry.model.event import Event, EventAction, Origin, Target, decode, encode, encode_plain
 from txregistry.notifications.deadletters import DeadLetters
 from txregistry.notifications.directory import OutboxDirectory
 from txregistry.notifications.entries import Excess
@@ -29,7 +29,7 @@ class DeadLetterFormTests:
         request = Origin("12345678-1234-4234-a234-123456789abc", "192.0.2.1:1", "h", "PUT", "ä")
         named = Event("id", 10**18, EventAction.PUSH, TARGET, request, "ann")
         unnamed = Event("", 10**18, EventAction.PUSH, TARGET, request, "ann")
-        payloads = [encode(named), encode_push(*push_fields(unnamed))]
+        payloads = [encode(named), encode_plain(*plain_fields(unnamed))]
         letters = DeadLetters(OutboxDirectory(str(tmp_path)))
         letters.add([Excess(1, 2.0, payload, ("a",), "maxage") for payload in payloads])
         found = list(letters)

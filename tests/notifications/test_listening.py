@@ -75,6 +75,12 @@ class BrokenSink(StrictSink):
         self.writes += 1
         return fail(OSError(28, "no space")) if self.broken else super().write(events)
 
+    def leave(self, encoded: bytes) -> None:
+        if self.broken:
+            self.writes += 1
+            raise OSError(28, "no space")
+        super().leave(encoded)
+
 
 @implementer(IMetrics)
 class Metrics:

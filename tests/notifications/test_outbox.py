@@ -292,6 +292,20 @@ class OutboxTests:
         kept = [each.split()[0] for ids, _ in kit.store.writes for each in ids]
         assert kept == ["first", *map(str, range(12))]
 
+    def test_leave(self, kit: Kit) -> None:
+        """
+        What is left there is written together with others, not durably, and lost after the end.
+        """
+        for name in "01":
+            kit.outbox.leave(encode(event(name, EventAction.PULL)))
+        assert kit.store.writes == []
+        kit.clock.advance(GATHER_SECONDS)
+        kit.threads.end()
+        assert kit.store.writes == [(["0", "1"], False)]
+        kit.outbox.close()
+        kit.outbox.leave(encode(event("2", EventAction.PULL)))
+        assert kit.metrics.counted(LOST) == 1
+
     def test_note(self, kit: Kit) -> None:
         """
         A note is written by whoever makes what it tells of, after all that waits, and neither is

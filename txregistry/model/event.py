@@ -1,7 +1,7 @@
 """
 Events: what happened to what, by which request, who did it, and who tells.
 
-An event is what all formats are written from.  :func:`encode`, :func:`encode_push` and
+An event is what all formats are written from.  :func:`encode`, :func:`encode_plain` and
 :func:`decode` are for whoever keeps events; what goes to endpoints is the formats' affair.
 """
 
@@ -21,8 +21,8 @@ from txregistry.model.event_id import event_id
 FORM: Final = 1
 """The form in which :func:`encode` writes: JSON."""
 
-_PUSH: Final = b"2\0"
-"""How what :func:`encode_push` writes begins, which is no JSON: a form of its own."""
+_PLAIN: Final = b"2\0"
+"""How what :func:`encode_plain` writes begins, which is no JSON: a form of its own."""
 
 
 # To make it takes a third as long as to write an event with it.
@@ -179,15 +179,15 @@ def encode(event: Event) -> bytes:
     return _dump(document).encode("ascii")
 
 
-def encode_push(*fields: str) -> bytes:
+def encode_plain(*fields: str) -> bytes:
     """
-    Encode the event of a push that tells no references.  There is one for every push, and it is
-    made where others wait for it: so this is a few texts in a row, without any of the objects that
-    an event consists of.
+    Encode the event of a push or a pull that tells no references.  There is one for every push and
+    pull, and others wait for it to be made: so this is a few texts in a row, without any of the
+    objects that an event consists of.
 
     :param fields: the event's id, ``""`` for the one that is made of its moment and its request's
-        id; its timestamp, and what the local time was ahead of UTC; the target's kind, repository,
-        digest, media type, size, url, tag and layer type; the actor; the fields of the
+        id; its timestamp, and what the local time was ahead of UTC; the action; the target's kind,
+        repository, digest, media type, size, url, tag and layer type; the actor; the fields of the
         :class:`Source`, and those of the :class:`Origin`.
     :return: what :func:`decode` makes that event from.
     """
@@ -195,17 +195,17 @@ def encode_push(*fields: str) -> bytes:
     if text.count("\0") >= len(fields):
         # Nothing of HTTP has such a byte, but names of users may come from elsewhere.
         text = "\0".join([field.replace("\0", "\ufffd") for field in fields])
-    return _PUSH + text.encode("utf-8", "surrogatepass")
+    return _PLAIN + text.encode("utf-8", "surrogatepass")
 
 
 def decode(data: bytes) -> Event:
     """
-    :param data: what :func:`encode` or :func:`encode_push` made, in this version or an earlier one.
+    :param data: what :func:`encode` or :func:`encode_plain` made, here or in an earlier version.
     :raises ValueError: if it is something else.
     """
     try:
-        if data.startswith(_PUSH):
-            return _push(data)
+        if data.startswith(_PLAIN):
+            return _plain(data)
         document = json.loads(data)
         if document["form"] != FORM:
             raise ValueError(f"events of form {document['form']!r} are from a newer version")
@@ -223,10 +223,10 @@ def decode(data: bytes) -> Event:
         raise ValueError(f"this is no event: {error!r}") from error
 
 
-def _push(data: bytes) -> Event:
-    """:return: the event of a push."""
-    fields = data[len(_PUSH) :].decode("utf-8", "surrogatepass").split("\0")
-    known_id, time, offset, kind, repository, digest, media_type, size, *more = fields
+def _plain(data: bytes) -> Event:
+    """:return: the event that :func:`encode_plain` was told of."""
+    fields = data[len(_PLAIN) :].decode("utf-8", "surrogatepass").split("\0")
+    known_id, time, offset, action, kind, repository, digest, media_type, size, *more = fields
     url, tag, layer_type, actor, address, instance, *more = more
     request_id, client, host, method, agent = more
     origin = Origin(request_id, client, host, method, agent)
@@ -234,7 +234,7 @@ def _push(data: bytes) -> Event:
         id=known_id or event_id(int(time), origin.id),
         timestamp=int(time),
         utc_offset=int(offset),
-        action=EventAction.PUSH,
+        action=EventAction(action),
         target=Target(
             repository=repository,
             kind=Kind(kind),

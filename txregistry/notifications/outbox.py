@@ -169,6 +169,13 @@ class Outbox:
         self._keep([*parts, evolve(last, told=told)])
         return succeed(None) if told is None else told
 
+    def leave(self, encoded: bytes) -> None:
+        if self._closed:
+            self._lose(1)
+            return
+        size = len(encoded)
+        self._keep([Kept((Entry(encoded, self._now()),), size, durable=False, told=None)])
+
     def note(self, encoded: Callable[[], Sequence[bytes]]) -> INote | None:
         return None if self._closed or self._failing else _Note(self, encoded)
 

@@ -193,6 +193,10 @@ class Notifying(Service):
     def write(self, events: Sequence[Event]) -> Deferred[None]:
         return succeed(None) if self._outbox is None else self._outbox.write(events)
 
+    def leave(self, encoded: bytes) -> None:
+        if self._outbox is not None:
+            self._outbox.leave(encoded)
+
     def note(self, encoded: Callable[[], Sequence[bytes]]) -> INote | None:
         return None if self._outbox is None else self._outbox.note(encoded)
 

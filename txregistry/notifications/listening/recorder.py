@@ -14,8 +14,7 @@ from twisted.python.failure import Failure
 
 from txregistry.interfaces import IMetrics, INote, ISink
 from txregistry.model.access import Requester
-from txregistry.model.descriptor import Descriptor
-from txregistry.model.event import Event, EventAction, Kind, Origin, Source, Target, encode_push
+from txregistry.model.event import Event, EventAction, Origin, Source, Target, encode_plain
 from txregistry.model.event_id import UUID_LENGTH, event_id
 from txregistry.notifications.listening.localtime import local_offset
 
@@ -73,35 +72,28 @@ class Recorder:
         """
         return self._sink.note(encoded)
 
-    def encode_push(
-        self,
-        requester: Requester,
-        alone: bool,
-        kind: Kind,
-        repository: str,
-        descriptor: Descriptor,
-        url: str,
-        tag: str,
-        layer_type: str,
-    ) -> bytes:
+    def leave(self, encoded: bytes) -> None:
         """
-        :param alone: whether the request makes no other event.
-        :return: the event of something that is pushed now.
+        Write the event of a pull at some time, as :meth:`encode` encodes it.
+        """
+        try:
+            self._sink.leave(encoded)
+        except Exception:  # noqa: BLE001 - the request has been served
+            self._failed(Failure(), 1)
+
+    def encode(self, requester: Requester, target: Sequence[str], *, alone: bool) -> bytes:
+        """
+        :param target: what happens now, and to what, as :func:`encode_plain` has it.
+        :param alone: whether the request makes no other event at this moment.
+        :return: the event.
         """
         request, agent, source = requester.request, requester.user_agent, self._source
         now = self._now()
-        return encode_push(
+        return encode_plain(
             "" if alone and len(requester.request_id) == UUID_LENGTH else event_id(now),
             str(now),
             str(self._offset(now)),
-            kind,
-            repository,
-            str(descriptor.digest),
-            descriptor.media_type,
-            str(descriptor.size),
-            url,
-            tag,
-            layer_type,
+            *target,
             requester.actor,
             source.address,
             source.instance,

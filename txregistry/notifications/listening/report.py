@@ -116,39 +116,22 @@ class Report:
         """
         :return: what tells of the push of a blob when it is written, if that can be.
         """
-        request, layers, digest = self._requester.request, self.telling.layers, descriptor.digest
-        url = request.blob_url(self._name, digest) if request is not None else ""
-        return self._note(
-            Kind.BLOB, descriptor, url, ("",), layers.of(digest) if layers is not None else ""
-        )
+        return self._note([self._blob(EventAction.PUSH, descriptor)])
 
     def note_manifest(self, descriptor: Descriptor, tags: Sequence[str]) -> INote | None:
         """
         :param tags: there is an event for each.
         :return: what tells of the push of a manifest when it is written, if that can be.
         """
-        request = self._requester.request
-        digest = descriptor.digest
-        url = request.manifest_url(self._name, digest) if request is not None else ""
-        return self._note(Kind.MANIFEST, descriptor, url, tags or ("",))
+        return self._note(
+            [self._manifest(EventAction.PUSH, descriptor, tag) for tag in tags or ("",)]
+        )
 
-    def _note(
-        self,
-        kind: Kind,
-        descriptor: Descriptor,
-        url: str,
-        tags: Sequence[str],
-        layer_type: str = "",
-    ) -> INote | None:
-        recorder, name, requester = self.telling.recorder, self._name, self._requester
-        alone = len(tags) == 1
+    def _note(self, targets: Sequence[Sequence[str]]) -> INote | None:
+        recorder, requester, alone = self.telling.recorder, self._requester, len(targets) == 1
 
         def encoded() -> list[bytes]:
-            encode = recorder.encode_push
-            return [
-                encode(requester, alone, kind, name, descriptor, url, tag, layer_type)
-                for tag in tags
-            ]
+            return [recorder.encode(requester, target, alone=alone) for target in targets]
 
         return recorder.note(encoded)
 
@@ -176,8 +159,31 @@ class Report:
         pulled, self._pulled = list(self._pulled.values()), {}
         if self.telling.references:
             self._look_up_and_tell(pulled)
-        else:
-            self.write(EventAction.PULL, *map(self._target, pulled))
+            return
+        recorder, alone = self.telling.recorder, len(pulled) == 1
+        for each in pulled:
+            if each.kind is Kind.BLOB:
+                target = self._blob(EventAction.PULL, each.descriptor)
+            else:
+                target = self._manifest(EventAction.PULL, each.descriptor, each.tag)
+            recorder.leave(recorder.encode(self._requester, target, alone=alone))
+
+    def _blob(self, action: EventAction, descriptor: Descriptor) -> tuple[str, ...]:
+        """:return: a blob to which something happens, as ``encode_plain`` has it."""
+        request, layers, digest = self._requester.request, self.telling.layers, descriptor.digest
+        url = request.blob_url(self._name, digest) if request is not None else ""
+        layer_type = layers.of(digest) if layers is not None else ""
+        size = str(descriptor.size)
+        facts = str(digest), descriptor.media_type, size, url, "", layer_type
+        return action, Kind.BLOB, self._name, *facts
+
+    def _manifest(self, action: EventAction, descriptor: Descriptor, tag: str) -> tuple[str, ...]:
+        """:return: a manifest to which something happens, as ``encode_plain`` has it."""
+        request, digest = self._requester.request, descriptor.digest
+        url = request.manifest_url(self._name, digest) if request is not None else ""
+        size = str(descriptor.size)
+        facts = str(digest), descriptor.media_type, size, url, tag, ""
+        return action, Kind.MANIFEST, self._name, *facts
 
     @deferred
     async def _look_up_and_tell(self, pulled: list[Pulled]) -> None:
