@@ -14,6 +14,7 @@ from txregistry.notifications.deadletters import DeadLetters
 from txregistry.notifications.directory import OutboxDirectory
 from txregistry.notifications.entries import Entry, Excess
 from txregistry.notifications.ignore import Ignored
+from txregistry.notifications.intake import Intake
 from txregistry.notifications.store import Store
 from txregistry.service import keeping
 from txregistry.service.keeping import Keeping
@@ -92,8 +93,9 @@ def kit(tmp_path: Path) -> Iterator[Kit]:
 
 def told(store: Store) -> list[bytes | None]:
     """
-    :return: what is in an outbox.
+    :return: what is in an outbox, when all has been taken into it.
     """
+    Intake(store).take()
     return [row.payload for row in store.read("a", 0, 100)]
 
 

@@ -19,7 +19,7 @@ from twisted.logger import ILogObserver, LogEvent, formatEvent, globalLogPublish
 from twisted.python.failure import Failure
 from zope.interface import provider
 
-from txregistry.notifications.database import LOG_BYTES, MOST_ASIDE, Sealed, Unusable
+from txregistry.notifications.database import MOST_ASIDE, Sealed, Unusable
 from txregistry.notifications.deadletters import MOST_IN_MEMORY, DeadLetter, DeadLetters
 from txregistry.notifications.directory import (
     InUse,
@@ -271,17 +271,6 @@ class FileTests:
         assert os.stat(directory.path).st_mode & 0o77 == 0
         for name in os.listdir(directory.path):
             assert os.stat(f"{directory.path}/{name}").st_mode & 0o77 == 0, name
-
-    def test_log_is_large(self, directory: OutboxDirectory, store: Store) -> None:
-        """
-        The log needn't grow at once, and what made it large is no event.
-        """
-        before = os.stat(f"{directory.database}-wal").st_size
-        assert before >= LOG_BYTES
-        store.append(entries(*[bytes(700)] * 100), durable=True)
-        assert os.stat(f"{directory.database}-wal").st_size == before
-        assert len(payloads(store, "a")) == 100
-        store.close()
 
     @pytest.mark.parametrize("content", [b"nonsense" * 1000, b"SQLite format 3\0" + bytes(8000)])
     def test_damaged(

@@ -19,6 +19,7 @@ from typing import Final
 from attrs import asdict, evolve, frozen
 from twisted.logger import Logger
 
+from txregistry.notifications.boot import boot_id
 from txregistry.notifications.directory import OutboxDirectory
 
 JUMP_SECONDS: Final = 60.0
@@ -72,7 +73,7 @@ class Ages:
         :return: what was kept before this, in seconds since 1970, is older.
         """
         ahead = self._now() - self._booted()
-        noted = self._noted or self._read() or _Noted(_boot(), ahead)
+        noted = self._noted or self._read() or _Noted(boot_id(), ahead)
         jump = ahead - noted.ahead
         if abs(jump) >= JUMP_SECONDS:
             self.log.warn(  # noqa: G010 - Twisted's logger has no other
@@ -92,7 +93,7 @@ class Ages:
     def _read(self) -> _Noted | None:
         try:
             noted = _Noted(**json.loads(Path(self._path).read_bytes()))
-            return noted if noted.boot and noted.boot == _boot() else None
+            return noted if noted.boot and noted.boot == boot_id() else None
         except (OSError, ValueError, TypeError):
             return None
 
@@ -104,12 +105,6 @@ class Ages:
                 with open(temporary, "w", encoding="ascii", opener=_private) as file:
                     json.dump(asdict(noted), file)
                 os.replace(temporary, self._path)
-
-
-def _boot() -> str:
-    with suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return ""
 
 
 def _private(path: str, flags: int) -> int:

@@ -3,8 +3,7 @@ The file of an outbox: a SQLite database that several processes write to, and th
 
 What is written stands in the write-ahead log when a transaction is over, where the end of a process
 can't touch it.  To make it survive a power cut the log is synced afterwards, without SQLite's lock:
-it is held for some microseconds, nobody waits for it in vain, and the syncs of several processes
-become one.
+that is held for some microseconds then, and nobody waits for it in vain.
 """
 
 from __future__ import annotations
@@ -12,19 +11,22 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from threading import RLock
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from twisted.logger import Logger
 
-from txregistry.notifications.directory import FileLock, OutboxDirectory, sync_directory
+from txregistry.notifications.directory import FileLock, OutboxDirectory, sync_directory, which
 
 T = TypeVar("T")
 
-FORM: Final = 1
+FORM: Final = 2
 """The form of the tables, which stands in the file."""
+
+JOURNALS: Final = "CREATE TABLE journals (name TEXT PRIMARY KEY, offset INTEGER NOT NULL)"
+"""What form 1 had not: how far each file of the journal has been taken."""
 
 SCHEMA: Final = """
 CREATE TABLE events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, endpoint TEXT,
@@ -34,14 +36,12 @@ CREATE TABLE cursors (endpoint TEXT PRIMARY KEY, seq INTEGER NOT NULL,
 CREATE TABLE identity (id TEXT NOT NULL);
 INSERT INTO identity VALUES (hex(randomblob(16)));
 """
+
 LOOK_SECONDS: Final = 0.5
 """How long it may take until it is noticed that another process has put the file aside."""
 
 MOST_ASIDE: Final = 3
 """How many damaged files are kept."""
-
-LOG_BYTES: Final = 1024 * 1024
-"""How large the log is at least."""
 
 _CACHE: Final = 512 * 1024
 
@@ -105,6 +105,7 @@ class Database:
         self._processes = FileLock(directory.writing if directory else "")
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._place: tuple[int, int] | None = None
         self.log_file = -1
         self._looked = 0.0
 
@@ -119,19 +120,6 @@ class Database:
         if durable:
             self.sync()
         return result
-
-    def execute(self, statement: str, values: Sequence[Any], *, durable: bool) -> None:
-        """
-        Do one statement, which is a transaction of its own.
-
-        :param durable: whether it is to survive a power cut.
-        :raises Unusable: if it can't be done; then nothing is.
-        """
-        # A thread that does a system call has to wait for the interpreter each time, for up to
-        # 5 ms where the reactor is busy: so here are as few as can be.
-        self._trying(lambda connection: connection.execute(statement, values).close())
-        if durable:
-            self.sync()
 
     def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """
@@ -205,10 +193,12 @@ class Database:
                 self._looked = now
                 return self._connection
         self._drop()
-        if self._directory is not None:
-            self._directory.make()
+        made = self._directory is not None and self._directory.make()
         with self._processes.held():
             vanished = self._was_there and self._found() is None
+            if vanished and not made:
+                # If all of the outbox is another now, it is said by who has made its directory.
+                vanished = self._place == self._found_place()
             connection = self._connect()
             self._file = self._found()
             try:
@@ -219,9 +209,8 @@ class Database:
             self._connection, self._looked = connection, now
             if self._directory is not None:
                 self.log_file = os.open(f"{self._directory.database}-wal", os.O_RDWR | os.O_CLOEXEC)
-                self._grow_log(connection)
                 sync_directory(self._directory.path)
-        self._was_there = True
+        self._was_there, self._place = True, self._found_place()
         if vanished:
             self._tell_vanished()
         return connection
@@ -233,25 +222,6 @@ class Database:
             path=self._directory.database if self._directory else "",
         )
         self._lost("vanished")
-
-    def _grow_log(self, connection: sqlite3.Connection) -> None:
-        """
-        Make the log so large that it seldom grows: a sync of a file whose size has changed takes
-        twice as long, and holds up the syncs of the storage.
-        """
-        if not self._mends or os.fstat(self.log_file).st_size >= LOG_BYTES:
-            return
-        with suppress(sqlite3.Error, OSError):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                # More than the cache holds: what is over is written, and never becomes valid.
-                connection.execute(
-                    "INSERT INTO events (at, payload) VALUES (0, zeroblob(?))",
-                    (LOG_BYTES + _CACHE,),
-                )
-            finally:
-                connection.execute("ROLLBACK")
-            os.fsync(self.log_file)
 
     def _connect(self) -> sqlite3.Connection:
         path = self._directory.database if self._directory else ":memory:"
@@ -270,22 +240,22 @@ class Database:
         connection.execute("BEGIN IMMEDIATE")
         (form,) = connection.execute("PRAGMA user_version").fetchone()
         if form == 0:
-            for statement in SCHEMA.split(";"):
+            for statement in (*SCHEMA.split(";"), JOURNALS):
                 connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {FORM}")
+        elif form == 1:
+            connection.execute(JOURNALS)
         elif form != FORM:
             raise _Foreign(f"its form is {form}, of a newer version, not {FORM}")
+        if form != FORM:
+            connection.execute(f"PRAGMA user_version = {FORM}")
         self._prepare(connection)
         connection.execute("COMMIT")
 
     def _found(self) -> tuple[int, int] | None:
-        if self._directory is None:
-            return (0, 0)
-        try:
-            found = os.stat(self._directory.database)
-        except FileNotFoundError:
-            return None
-        return found.st_dev, found.st_ino
+        return (0, 0) if self._directory is None else which(self._directory.database)
+
+    def _found_place(self) -> tuple[int, int] | None:
+        return (0, 0) if self._directory is None else which(self._directory.path)
 
     def _mend(self, error: sqlite3.DatabaseError) -> None:
         """Put the file aside, if nobody else has."""
@@ -307,7 +277,7 @@ class Database:
                 # Nobody is to think that it was taken away.
                 _make_private(path)
             sync_directory(self._directory.path)
-            _forget_oldest(self._directory.path)
+            forget_oldest(self._directory.path, os.path.basename(f"{path}.damaged-"))
         self.log.error(
             "the outbox {path} is damaged ({error}); it is kept as {aside}, and a new one begins: "
             "events that waited in it are not delivered",
@@ -349,8 +319,9 @@ def _code(error: Exception) -> int:
     return -1 if code is None else code & 0xFF
 
 
-def _forget_oldest(directory: str) -> None:
-    names = [name for name in os.listdir(directory) if ".damaged-" in name]
+def forget_oldest(directory: str, prefix: str) -> None:
+    """Keep the last few of what is damaged, whose names tell how old it is."""
+    names = [name for name in os.listdir(directory) if name.startswith(prefix)]
     runs = sorted({name.removesuffix("-wal").removesuffix("-shm") for name in names})
     for name in names:
         if name.removesuffix("-wal").removesuffix("-shm") not in runs[-MOST_ASIDE:]:

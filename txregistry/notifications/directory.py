@@ -41,6 +41,16 @@ class OutboxDirectory:
         return f"{self.path}/events.db"
 
     @property
+    def journal(self) -> str:
+        """The directory of what has been written and is not among the events yet."""
+        return f"{self.path}/journal"
+
+    @property
+    def taking(self) -> str:
+        """A file that whoever takes events out of the journal holds a lock on meanwhile."""
+        return f"{self.path}/taking"
+
+    @property
     def dead_letters(self) -> str:
         """What was given up."""
         return f"{self.path}/dead-letters.jsonl"
@@ -75,11 +85,18 @@ class OutboxDirectory:
         """A file that whoever writes holds a lock on meanwhile."""
         return f"{self.path}/writing"
 
-    def make(self) -> None:
+    def make(self) -> bool:
         """
+        :return: whether it was not there.
         :raises OSError: if that can't be.
         """
-        os.makedirs(self.path, mode=0o700, exist_ok=True)
+        try:
+            os.makedirs(self.path, mode=0o700)
+        except FileExistsError:
+            if os.path.isdir(self.path):
+                return False
+            raise
+        return True
 
 
 class FileLock:
@@ -253,3 +270,15 @@ def is_at(file: int, path: str) -> bool:
         return os.path.samestat(os.fstat(file), Path(path).stat())
     except OSError:
         return False
+
+
+def which(path: str) -> tuple[int, int] | None:
+    """
+    :return: which file has a name now; ``None`` if there is none.
+    :raises OSError: if that can't be told.
+    """
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,5 +1,5 @@
 """
-The one that delivers: takes events out of the outbox, and to every endpoint.
+The one that delivers: takes events out of the journal, into the outbox and to every endpoint.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from txregistry.notifications.deadletters import DeadLetters
 from txregistry.notifications.directory import is_at, locked, open_lock
 from txregistry.notifications.endpoint import Endpoint
 from txregistry.notifications.entries import Cursor, Excess
+from txregistry.notifications.intake import Intake
 from txregistry.notifications.store import Store
 
 LOOK_SECONDS: Final = 5.0
@@ -41,6 +42,9 @@ LOCK_SECONDS: Final = 1.0
 
 FLUSH_SECONDS: Final = 5.0
 """How long the end may take, if endpoints take events as fast as they can."""
+
+TAKE_SECONDS: Final = 0.2
+"""How long events are taken out of the journal in one go, in the thread in which endpoints read."""
 
 
 MakeEndpoint = Callable[[str, Store, Threads, Callable[[], None]], Endpoint]
@@ -78,6 +82,7 @@ class Dispatcher:
         self._ages = Ages(store.directory, now)
         self._maxage = maxage
         self._dead = DeadLetters(store.directory)
+        self._intake = Intake(store)
         self._endpoints = [endpoint(name, store, threads, self._changed) for name in names]
         self._bell = Bell(reactor, store.directory.bell, self.wake) if store.directory else None
         self._lock = -1
@@ -86,6 +91,7 @@ class Dispatcher:
         self._complaint = ""
         self._saved: dict[str, Cursor] = {}
         self._delivering = False
+        self._behind = False
 
     def start(self) -> None:
         """Deliver from now on, or as soon as the one before has ended."""
@@ -97,10 +103,12 @@ class Dispatcher:
         self._clean()
 
     def wake(self) -> None:
-        """There is something in the outbox."""
-        if self._delivering:
-            for endpoint in self._endpoints:
-                endpoint.wake()
+        """There is something in the journal or the outbox."""
+        # Whoever pushes needs the machine more than an endpoint that is away: what it isn't told
+        # of now is taken when room is made, in larger pieces.
+        self._behind = True
+        if any(not endpoint.is_let_alone for endpoint in self._endpoints):
+            self._take()
 
     @deferred
     async def stop(self, *, closing: bool = True) -> None:
@@ -118,15 +126,49 @@ class Dispatcher:
         for working in list(self._working.values()):
             await _settled(working)
         if delivering:
+            await self._take_in(FLUSH_SECONDS)
             await self._end_endpoints()
             await self._save()
         if closing:
             await self._threads.run(self._store.close)
+        self._intake.close()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
 
     # inside
+
+    def _take(self) -> None:
+        """Take events out of the journal, and wake endpoints; or again, if it is being done."""
+        if not self._delivering or "take" in self._working:
+            return
+        self._behind = False
+        self._work("take", self._take_and_wake(), self._take_more)
+
+    def _take_more(self) -> None:
+        if self._behind:
+            self.wake()
+
+    @deferred
+    async def _take_and_wake(self) -> None:
+        await self._take_in(TAKE_SECONDS)
+
+    async def _take_in(self, seconds: float) -> bool:
+        """:return: whether that was possible.  Endpoints are woken anyway."""
+        possible = await self._taken(seconds)
+        if self._delivering:
+            for endpoint in self._endpoints:
+                endpoint.wake()
+        return possible
+
+    async def _taken(self, seconds: float) -> bool:
+        try:
+            taken = await self._threads.run(self._intake.take, seconds)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+            self._complain(str(error))
+            return False
+        self._behind |= taken.more
+        return True
 
     async def _end_endpoints(self) -> None:
         late = self._reactor.callLater(FLUSH_SECONDS, self._abandon)
@@ -191,6 +233,8 @@ class Dispatcher:
     def _changed(self) -> None:
         if self._delivering:
             self._call("save", SAVE_SECONDS, self._begin_save)
+            if self._behind:
+                self.wake()
 
     def _begin_save(self) -> None:
         self._work("save", self._save(), lambda: None)
@@ -217,13 +261,15 @@ class Dispatcher:
 
     @deferred
     async def _make_room(self) -> None:
-        """Remove what is too old or too much, and count what waits."""
+        """Take what was written, remove what is too old or too much, and count what waits."""
+        taken = await self._take_in(TAKE_SECONDS)
         try:
             while excess := await self._threads.run(self._excess):
                 await self._remove(excess)
             await self._threads.run(self._store.tidy)
             await self._count()
-            self._complaint = ""
+            if taken:
+                self._complaint = ""
         except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
             self._complain(str(error))
 

@@ -103,6 +103,11 @@ class Endpoint:
         await self._poster.close()
 
     @property
+    def is_let_alone(self) -> bool:
+        """Whether nothing is delivered before it is time to try again."""
+        return self._again is not None
+
+    @property
     def position(self) -> int:
         """Of the last event that it needs no more."""
         return self.reading.position

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-from txregistry.notifications.database import SEALED, Database
+from txregistry.notifications.database import SEALED, Database, Unusable
 from txregistry.notifications.directory import OutboxDirectory
 from txregistry.notifications.entries import Cursor, Entry, Excess, Row
 from txregistry.notifications.queries import excess_in, missed_in, next_in, pending_in, used_in
@@ -57,6 +57,7 @@ class Store:
         self.directory = directory
         self._endpoints = endpoints
         self.maxsize = maxsize
+        self.lost = lost
         self.identity = ""
         self.left: dict[str, int] = {}
         self._database = Database(
@@ -91,10 +92,49 @@ class Store:
         :raises Unusable: if that can't be; then none of them is kept, unless it is the sync that
             failed.
         """
-        if len(entries) <= _ROWS:
-            self._database.execute(*_insert(entries), durable=durable)
-        else:
-            self._database.write(lambda connection: _insert_all(connection, entries), durable)
+        self._database.write(lambda connection: _insert_all(connection, entries), durable)
+
+    def taken_so_far(self) -> tuple[str, dict[str, int]]:
+        """
+        :return: the identity of the file, and how far it has taken each file of the journal.
+        :raises Unusable: if that can't be read.
+        """
+
+        def look(connection: sqlite3.Connection) -> tuple[str, dict[str, int]]:
+            (identity,) = connection.execute("SELECT id FROM identity").fetchone()
+            return identity, dict(connection.execute("SELECT name, offset FROM journals"))
+
+        return self._database.read(look)
+
+    def take(self, entries: Sequence[Entry], offsets: Mapping[str, int], identity: str) -> None:
+        """
+        Keep events of the journal, in their order, and that they have been taken.
+
+        :param offsets: how far the files of the journal have been taken then.
+        :param identity: of the file that is meant.
+        :raises Unusable: if that can't be, or it is another file now; then nothing is done.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            if connection.execute("SELECT id FROM identity").fetchone() != (identity,):
+                raise Unusable("there is a new outbox")
+            _make_room_for(connection, sum(len(each.payload) for each in entries) - self.most)
+            _insert_all(connection, entries)
+            connection.executemany("REPLACE INTO journals VALUES (?, ?)", offsets.items())
+
+        self._database.write(work)
+
+    def forget(self, journals: Sequence[str]) -> None:
+        """
+        Forget files of the journal that are no more.
+
+        :raises Unusable: if that can't be.
+        """
+        self._database.write(
+            lambda connection: connection.executemany(
+                "DELETE FROM journals WHERE name = ?", [(name,) for name in journals]
+            )
+        )
 
     def fileno(self) -> int:
         """:return: the descriptor of the file that would have to be synced; -1 if there is none."""
@@ -292,13 +332,21 @@ class Store:
             connection.execute("DELETE FROM cursors WHERE endpoint = ?", (endpoint,))
 
 
-def _insert(entries: Sequence[Entry]) -> tuple[str, list[Any]]:
-    """:return: a statement that keeps them, and its values."""
-    values = [value for each in entries for value in (each.at, each.endpoint, each.payload)]
-    places = _PLACES[: 11 * len(entries) - 2]
-    return "INSERT INTO events (at, endpoint, payload) VALUES " + places, values  # noqa: S608 - only places for values
+def _make_room_for(connection: sqlite3.Connection, size: int) -> None:
+    """
+    Let the file become larger for what was written when it could: those events will be given up,
+    but by the rules, and so that they are in nobody's way.
+    """
+    if size > 0:
+        (page,) = connection.execute("PRAGMA page_size").fetchone()
+        (most,) = connection.execute("PRAGMA max_page_count").fetchone()
+        connection.execute(f"PRAGMA max_page_count = {most + 2 * size // page + 1}")
 
 
 def _insert_all(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
+    """Keep events, in their order."""
     for begin in range(0, len(entries), _ROWS):
-        connection.execute(*_insert(entries[begin : begin + _ROWS]))
+        some = entries[begin : begin + _ROWS]
+        values = [value for each in some for value in (each.at, each.endpoint, each.payload)]
+        places = _PLACES[: 11 * len(some) - 2]
+        connection.execute("INSERT INTO events (at, endpoint, payload) VALUES " + places, values)  # noqa: S608 - only places for values

@@ -1,11 +1,12 @@
 """
-Where a process puts its events: an outbox in memory, as long as there is no other, and then one on
-disk.
+Where a process puts its events: an outbox in memory, as long as there is no other, and then the
+journal of one on disk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from txregistry.model.event import decode
 from txregistry.notifications.database import Sealed
@@ -13,38 +14,65 @@ from txregistry.notifications.deadletters import DeadLetters
 from txregistry.notifications.directory import OutboxDirectory
 from txregistry.notifications.entries import Entry, Excess
 from txregistry.notifications.ignore import Ignored
-from txregistry.notifications.store import Store
+from txregistry.notifications.waiting import Takes
+
+
+class Place(Takes, Protocol):
+    """
+    A place for events.
+    """
+
+    @property
+    def directory(self) -> OutboxDirectory | None:
+        """Of the outbox; ``None`` for one in memory."""
+
+    def append(self, entries: Sequence[Entry], *, durable: bool) -> None:
+        """
+        Keep events, all or none of them.
+
+        :raises Unusable: if that can't be.
+        """
+
+    def fileno(self) -> int:
+        """:return: the descriptor of the file that would have to be synced; -1 if there is none."""
+
+    def sync(self) -> None:
+        """
+        Make durable what was kept.
+
+        :raises Unusable: if that can't be.
+        """
+
+    def close(self) -> None:
+        """Let go of it."""
 
 
 class Writer:
     """
-    Puts events into an outbox, and into the next when that one has been sealed.  Everything here
-    blocks, and is called in threads.
+    Puts events in a place, and in the next when that one has been sealed.  Everything here blocks,
+    and is called in threads.
 
-    :param stores: the outboxes, at least one.
+    :param places: at least one.
     :param ignored: what each endpoint isn't told.
-    :param switched: called when another outbox is written to from now on.
+    :param switched: called when they are put in another place from now on.
+    :ivar most: bytes that are written at once at most, in whichever place.
     """
 
     def __init__(
         self,
-        stores: Sequence[Store],
+        places: Sequence[Place],
         ignored: Mapping[str, Ignored],
         switched: Callable[[], None] = lambda: None,
     ) -> None:
-        self._store, *self._next = stores
+        self._place, *self._next = places
         self._ignored = ignored
         self._switched = switched
-
-    @property
-    def most(self) -> int:
-        """Bytes that are written at once at most, in whichever outbox."""
-        return min(store.most for store in (self._store, *self._next))
+        self.most = min(place.most for place in places)
 
     @property
     def directory(self) -> OutboxDirectory | None:
         """Where they are put now."""
-        return self._store.directory
+        return self._place.directory
 
     def append(self, entries: Sequence[Entry], *, durable: bool) -> None:
         """
@@ -53,19 +81,20 @@ class Writer:
         :raises Unusable: if that can't be.
         """
         try:
-            self._store.append(entries, durable=durable)
+            self._place.append(entries, durable=durable)
         except Sealed:
             if not self._next:
                 raise
             # What was here has been put there already, so theirs is the right order.
-            self._store.close()
-            self._store = self._next.pop(0)
+            self._place.close()
+            self._place = self._next.pop(0)
+            self.most = min(place.most for place in (self._place, *self._next))
             self._switched()
-            self._store.append(entries, durable=durable)
+            self._place.append(entries, durable=durable)
 
     def fileno(self) -> int:
         """:return: the descriptor of the file that would have to be synced; -1 if there is none."""
-        return self._store.fileno()
+        return self._place.fileno()
 
     def sync(self) -> None:
         """
@@ -73,7 +102,7 @@ class Writer:
 
         :raises Unusable: if that can't be.
         """
-        self._store.sync()
+        self._place.sync()
 
     def bury(self, entry: Entry) -> Sequence[str]:
         """

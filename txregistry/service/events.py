@@ -23,6 +23,7 @@ from txregistry.notifications.database import Unusable
 from txregistry.notifications.deadletters import DeadLetter, DeadLetters
 from txregistry.notifications.directory import OutboxDirectory, is_locked
 from txregistry.notifications.entries import Cursor
+from txregistry.notifications.intake import Intake
 from txregistry.notifications.store import Store
 from txregistry.service.keeping import outbox_place
 
@@ -46,6 +47,20 @@ class Looked:
     directory: OutboxDirectory
     store: Store
     urls: Mapping[str, str]
+
+    def take_in(self) -> None:
+        """
+        Look at all that has happened by now.
+
+        :raises Refused: if that can't be.
+        """
+        intake = Intake(self.store)
+        try:
+            intake.take()
+        except Unusable as error:
+            raise Refused(f"{self.directory.path}: {error}") from error
+        finally:
+            intake.close()
 
     def cursors(self) -> dict[str, Cursor]:
         """
@@ -75,6 +90,7 @@ def lines(
     """
     looked = look(configuration, environ)
     try:
+        looked.take_in()
         if options.what == "status":
             yield from status(looked, as_json=options.json)
         elif options.what == "replay":

@@ -19,6 +19,8 @@ from txregistry.notifications.deadletters import DeadLetters
 from txregistry.notifications.decision import Decision
 from txregistry.notifications.directory import InUse, OutboxDirectory, Ownership
 from txregistry.notifications.ignore import Ignored
+from txregistry.notifications.intake import Intake
+from txregistry.notifications.journal import Journal
 from txregistry.notifications.outbox import ROOM
 from txregistry.notifications.store import HARD, Store
 from txregistry.notifications.writer import Writer
@@ -103,8 +105,14 @@ class Keeping:
         """
         :return: what puts events into an outbox, and onto the disk when all has been moved there.
         """
-        stores = [store, self.on_disk()] if self.in_memory else [store]
-        return Writer(stores, self._ignored, self._go_over)
+        if self._disk is None:
+            return Writer([store], self._ignored)
+        journal = Journal(self._disk, self._maxsize, self._tell_lost)
+        if self.in_memory:
+            return Writer([store, journal], self._ignored, self._go_over)
+        # It is opened again by who delivers.
+        store.close()
+        return Writer([journal], self._ignored)
 
     def works(self) -> bool:
         """
@@ -185,6 +193,7 @@ class Keeping:
             if store.directory is not None:
                 store.directory.make()
             self._own(patience)
+            self._take_in()
             store.open()
         except (OSError, Unusable) as error:
             return str(error)
@@ -197,6 +206,25 @@ class Keeping:
                     number=number,
                 )
         return ""
+
+    def _take_in(self) -> None:
+        """
+        Take in what was written before: an endpoint that comes to an outbox isn't told of it.
+        """
+        if self._disk is None or not os.path.exists(self._disk.database):
+            return
+        store = Store(self._disk, None, self._maxsize, self._tell_lost)
+        intake = Intake(store)
+        try:
+            # Where no endpoint has been yet, as in a file that is new since another was damaged,
+            # they are all told of it.
+            if store.cursors():
+                intake.take()
+        except Unusable:
+            self.log.info("what stands in the journal can't be taken before endpoints are known")
+        finally:
+            intake.close()
+            store.close()
 
     def _own(self, patience: float) -> None:
         if self._ownership is None:
