@@ -5,28 +5,32 @@ The one that delivers, and makes room.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 
 from tests.notifications.test_endpoint import FakePoster
 from txregistry.deferreds import InlineThreads, Threads
 from txregistry.model.event import Event, EventAction, Target, encode
 from txregistry.notifications.backoff import Backoff
 from txregistry.notifications.counting import DEAD, Counts
+from txregistry.notifications.directory import OutboxDirectory
 from txregistry.notifications.dispatch import CLEAN_SECONDS, Dispatcher
 from txregistry.notifications.endpoint import Endpoint, Manner
 from txregistry.notifications.entries import Entry
 from txregistry.notifications.formats.message import Message
 from txregistry.notifications.ignore import Ignored
-from txregistry.notifications.poster import Poster
+from txregistry.notifications.journal import Journal
+from txregistry.notifications.poster import Answer, Poster
 from txregistry.notifications.reading import Reading
 from txregistry.notifications.store import Store
 from txregistry.observability.metrics import Metrics
 
 DAY = 86_400.0
+MIB = 1024 * 1024
 
 
 class Kit:
@@ -34,12 +38,12 @@ class Kit:
     A dispatcher with one endpoint that answers nothing, and a clock that may be set.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, directory: OutboxDirectory | None = None) -> None:
         self.now = 1000 * DAY
-        self.clock = Clock()
+        self.clock = MemoryReactorClock()
         self.metrics = Metrics()
         self.poster = FakePoster()
-        self.store = Store(None, ["a"], 1024 * 1024)
+        self.store = Store(directory, ["a"], MIB)
         self.dispatcher = Dispatcher(
             self.clock,
             self.store,
@@ -109,6 +113,45 @@ class AgeTests:
         kit.clock.advance(CLEAN_SECONDS)
         assert kit.given_up == 0
         assert kit.store.totals()[0] == 2
+
+
+class TakeTests:
+    """
+    Events in the journal.
+    """
+
+    def test_while_an_endpoint_is_away(self, tmp_path: Path) -> None:
+        """
+        They are taken at once if somebody can be told; while nobody can, when room is made; and at
+        once again when somebody is back.
+        """
+        directory = OutboxDirectory(str(tmp_path))
+        kit, journal = Kit(directory), Journal(directory, MIB)
+
+        def put() -> None:
+            event = Event("id", 1, EventAction.PUSH, Target("a/b"))
+            journal.append([Entry(encode(event), kit.now)], durable=False)
+            kit.dispatcher.wake()
+
+        kit.store.open()
+        kit.dispatcher.start()
+        put()
+        assert (kit.store.newest(), len(kit.poster.posted)) == (1, 1)
+        kit.poster.answer(Answer(False, problem="away"))
+        put()
+        assert kit.store.newest() == 1
+        kit.clock.advance(0.15)
+        kit.poster.answer(Answer(True, "200 OK"))
+        assert kit.store.newest() == 2
+        kit.poster.answer(Answer(False, problem="away"))
+        put()
+        assert kit.store.newest() == 2
+        kit.clock.advance(CLEAN_SECONDS)
+        assert kit.store.newest() == 3
+        ended: Deferred[Any] = kit.dispatcher.stop()
+        kit.clock.advance(10)
+        assert ended.called
+        journal.close()
 
 
 class EndTests:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from twisted.python.failure import Failure
 
 from txregistry.errors import CannotServe
 from txregistry.notifications.deadletters import DeadLetters
@@ -198,6 +199,35 @@ class KeepingTests:
         store.close()
         other.close()
         assert ours.works()
+
+    def test_new_endpoint(self, kit: Kit) -> None:
+        """
+        An endpoint that comes to an outbox isn't told of what had been written by then, though
+        nobody had taken it out of the journal.
+        """
+        first = kit.process()
+        first.writer(kit.opened(first)).append([Entry(b"before", 1.0)], durable=True)
+        names = {"a": Ignored(), "new": Ignored()}
+        second = Keeping(str(kit.place), "run", "", names, MIB, kit.lost.append, print)
+        store = second.open()
+        second.writer(store).append([Entry(b"after", 1.0)], durable=True)
+        assert told(store) == [b"before", b"after"]
+        after = store.cursors()["new"].seq
+        assert [row.payload for row in store.read("new", after, 100)] == [b"after"]
+        store.close()
+        second.close()
+
+    def test_damaged_with_a_journal(self, kit: Kit, logged_failures: list[Failure]) -> None:
+        """
+        Where the outbox is damaged at the start, what is still in the journal is for all.
+        """
+        first = kit.process()
+        first.writer(kit.opened(first)).append([Entry(b"before", 1.0)], durable=True)
+        for file in kit.place.glob("events.db*"):
+            file.write_bytes(b"nonsense" * 5000)
+        store = kit.opened(kit.process())
+        assert told(store) == [b"before"]
+        assert kit.lost == ["damaged"]
 
     def test_no_place(self) -> None:
         """
