@@ -181,8 +181,10 @@ def _append(file: BinaryIO, lines: bytes) -> int:
 
 def _document(payload: bytes) -> Any:
     """:return: an event for people, in whichever form it was kept."""
-    try:
+    with suppress(ValueError):
         return json.loads(encode(decode(payload)))
+    try:
+        return json.loads(payload)  # perhaps one of a newer version
     except ValueError:
         return payload.decode("utf-8", "replace")
 
