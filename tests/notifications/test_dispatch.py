@@ -18,7 +18,7 @@ from txregistry.model.event import Event, EventAction, Target, encode
 from txregistry.notifications.backoff import Backoff
 from txregistry.notifications.counting import DEAD, Counts
 from txregistry.notifications.directory import OutboxDirectory
-from txregistry.notifications.dispatch import CLEAN_SECONDS, Dispatcher
+from txregistry.notifications.dispatch import CLEAN_SECONDS, LAZY_SECONDS, Dispatcher
 from txregistry.notifications.endpoint import Endpoint, Manner
 from txregistry.notifications.entries import Entry
 from txregistry.notifications.formats.message import Message
@@ -38,8 +38,11 @@ class Kit:
     A dispatcher with one endpoint that answers nothing, and a clock that may be set.
     """
 
-    def __init__(self, directory: OutboxDirectory | None = None) -> None:
+    def __init__(
+        self, directory: OutboxDirectory | None = None, backoff: tuple[int, float] = (3, 10.0)
+    ) -> None:
         self.now = 1000 * DAY
+        self._backoff = Backoff(*backoff, lambda: 1.0)
         self.clock = MemoryReactorClock()
         self.metrics = Metrics()
         self.poster = FakePoster()
@@ -75,7 +78,7 @@ class Kit:
         counts = Counts(self.metrics, name)
         manner = Manner(
             format=lambda events: Message((), b"x" * len(events)),
-            backoff=Backoff(3, 10.0, lambda: 1.0),
+            backoff=self._backoff,
         )
         reading = Reading(store, threads, name, Ignored(), counts)
         poster = cast(Poster, self.poster)
@@ -115,6 +118,13 @@ class AgeTests:
         assert kit.store.totals()[0] == 2
 
 
+def payload(size: int = 0) -> bytes:
+    """
+    :return: an event that has so many bytes at least.
+    """
+    return encode(Event("id" + "x" * size, 1, EventAction.PUSH, Target("a/b")))
+
+
 class TakeTests:
     """
     Events in the journal.
@@ -129,8 +139,7 @@ class TakeTests:
         kit, journal = Kit(directory), Journal(directory, MIB)
 
         def put() -> None:
-            event = Event("id", 1, EventAction.PUSH, Target("a/b"))
-            journal.append([Entry(encode(event), kit.now)], durable=False)
+            journal.append([Entry(payload(), kit.now)], durable=False)
             kit.dispatcher.wake()
 
         kit.store.open()
@@ -151,6 +160,38 @@ class TakeTests:
         ended: Deferred[Any] = kit.dispatcher.stop()
         kit.clock.advance(10)
         assert ended.called
+        journal.close()
+
+    def test_while_all_are_away_for_long(self, tmp_path: Path) -> None:
+        """
+        While nobody can be told for long they are taken twice a minute, or when there are many.
+        """
+        directory = OutboxDirectory(str(tmp_path))
+        kit, journal = Kit(directory, (1, 3600.0)), Journal(directory, MIB)
+
+        def put(size: int = 0) -> None:
+            journal.append([Entry(payload(size), kit.now)], durable=False)
+            kit.dispatcher.wake()
+            kit.clock.pump([CLEAN_SECONDS] * 2)
+
+        kit.store.open()
+        kit.dispatcher.start()
+        put()
+        kit.poster.answer(Answer(False, problem="away"))
+        put()
+        assert kit.store.newest() == 1
+        kit.clock.pump([1.0] * int(LAZY_SECONDS))
+        assert kit.store.newest() == 2
+        put()
+        assert kit.store.newest() == 2
+        put(MIB // 8)
+        assert kit.store.newest() == 4
+        put()
+        ended: Deferred[Any] = kit.dispatcher.stop(closing=False)
+        kit.clock.advance(10)
+        assert ended.called
+        assert kit.store.newest() == 5
+        kit.store.close()
         journal.close()
 
 

@@ -46,6 +46,12 @@ FLUSH_SECONDS: Final = 5.0
 TAKE_SECONDS: Final = 0.2
 """How long events are taken out of the journal in one go, in the thread in which endpoints read."""
 
+LAZY_SECONDS: Final = 30.0
+"""How often events are taken out of the journal while no endpoint could be told of them."""
+
+LAZY_BYTES: Final = 8 * 1024 * 1024
+"""How large the journal is when they are taken sooner, unless the outbox is small."""
+
 
 MakeEndpoint = Callable[[str, Store, Threads, Callable[[], None]], Endpoint]
 
@@ -92,6 +98,7 @@ class Dispatcher:
         self._saved: dict[str, Cursor] = {}
         self._delivering = False
         self._behind = False
+        self._taken_at = -LAZY_SECONDS
 
     def start(self) -> None:
         """Deliver from now on, or as soon as the one before has ended."""
@@ -104,10 +111,8 @@ class Dispatcher:
 
     def wake(self) -> None:
         """There is something in the journal or the outbox."""
-        # Whoever pushes needs the machine more than an endpoint that is away: what it isn't told
-        # of now is taken when room is made, in larger pieces.
         self._behind = True
-        if any(not endpoint.is_let_alone for endpoint in self._endpoints):
+        if self._is_wanted():
             self._take()
 
     @deferred
@@ -138,6 +143,14 @@ class Dispatcher:
 
     # inside
 
+    def _is_wanted(self) -> bool:
+        """
+        :return: whether an endpoint could be told of something.  Whoever pushes needs the machine
+            more than endpoints that are away: what they aren't told of now is taken later, in
+            larger pieces.
+        """
+        return any(not endpoint.is_let_alone for endpoint in self._endpoints)
+
     def _take(self) -> None:
         """Take events out of the journal, and wake endpoints; or again, if it is being done."""
         if not self._delivering or "take" in self._working:
@@ -162,11 +175,16 @@ class Dispatcher:
         return possible
 
     async def _taken(self, seconds: float) -> bool:
+        now = self._reactor.seconds()
+        is_time = not self._delivering or self._is_wanted() or now >= self._taken_at + LAZY_SECONDS
+        least = 0 if is_time else min(LAZY_BYTES, self._store.maxsize // 8)
         try:
-            taken = await self._threads.run(self._intake.take, seconds)
+            taken = await self._threads.run(self._intake.take, seconds, least)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
             self._complain(str(error))
             return False
+        if is_time:
+            self._taken_at = now
         self._behind |= taken.more
         return True
 

@@ -42,6 +42,7 @@ from txregistry.notifications.segment import (
     Head,
     Reader,
     Record,
+    bytes_in,
     head_of,
     segments_in,
     unfinished_in,
@@ -109,18 +110,19 @@ class Intake:
         self._odd: dict[str, tuple[int, float]] = {}
         self._told: set[str] = set()
 
-    def take(self, seconds: float = math.inf) -> Taken:
+    def take(self, seconds: float = math.inf, least: int = 0) -> Taken:
         """
         Take what has been written until now.
 
         :param seconds: after which it stops, though there is more.
+        :param least: bytes that the journal has if it is worth the while; nothing is taken of less.
         :raises Unusable: if that can't be; what was taken by then stays so.
         """
         if not self._directory.path:
             return Taken(0)
         deadline = time.monotonic() + seconds
         try:
-            if not os.path.isdir(self._directory.journal):
+            if not os.path.isdir(self._directory.journal) or self._is_less(least):
                 return Taken(0)
             with self._lock.held():
                 return self._take(deadline)
@@ -132,6 +134,9 @@ class Intake:
         self._lock.close()
 
     # inside
+
+    def _is_less(self, least: int) -> bool:
+        return least > 0 and bytes_in(self._directory.journal) < least
 
     def _take(self, deadline: float) -> Taken:
         # Who has ended by now has written nothing later, whatever the moments say.

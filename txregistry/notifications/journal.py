@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from txregistry.notifications.database import LOOK_SECONDS, Unusable
 from txregistry.notifications.directory import OutboxDirectory, is_at, sync_directory, which
 from txregistry.notifications.entries import Entry
-from txregistry.notifications.segment import ABOUT, EVENT, TOKEN, begin_segment, segments_in
+from txregistry.notifications.segment import ABOUT, EVENT, TOKEN, begin_segment, bytes_in
 
 SEGMENT: Final = 1024 * 1024
 """Bytes of a segment after which another begins, where there is room for many."""
@@ -197,10 +197,7 @@ class Journal:
 
     def _demand_room(self, size: int) -> None:
         path = self.directory.journal
-        taken = 0
-        for name in segments_in(path):
-            with suppress(FileNotFoundError):
-                taken += os.stat(f"{path}/{name}").st_size
+        taken = bytes_in(path)
         if taken + max(size, self._full) > self._maxsize:
             raise Unusable(
                 f"{path} holds {taken} bytes of events, and nobody takes them out of it: either "

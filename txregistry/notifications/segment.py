@@ -138,6 +138,15 @@ def segments_in(directory: str) -> list[str]:
     return [name for name in _found(directory) if not name.startswith(HIDDEN)]
 
 
+def bytes_in(directory: str) -> int:
+    """:return: what all segments take."""
+    taken = 0
+    for name in segments_in(directory):
+        with suppress(FileNotFoundError):
+            taken += os.stat(f"{directory}/{name}").st_size
+    return taken
+
+
 def unfinished_in(directory: str) -> list[str]:
     """:return: the hidden names of segments that are being begun, or never were to the end."""
     return [name for name in _found(directory) if name.startswith(HIDDEN)]

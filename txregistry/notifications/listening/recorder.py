@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from txregistry.interfaces import IMetrics, INote, ISink
+from txregistry.interfaces import IMetrics, ISink
 from txregistry.model.access import Requester
 from txregistry.model.event import Event, EventAction, Origin, Source, Target, encode_plain
 from txregistry.model.event_id import UUID_LENGTH, event_id
@@ -26,7 +26,7 @@ class Recorder:
     """
     Makes events and writes them.  Whatever goes wrong, no request fails for it.
 
-    :param sink: takes them.
+    :param sink: takes them.  Notes are left there directly.
     :param source: who tells.
     :param metrics: where it is counted what could not be written.
     :param now: nanoseconds since 1970.
@@ -43,7 +43,7 @@ class Recorder:
         now: Callable[[], int] = time.time_ns,
         offset: Callable[[int], int] = local_offset,
     ) -> None:
-        self._sink = sink
+        self.sink = sink
         self._source = source
         self._metrics = metrics
         self._now = now
@@ -60,24 +60,17 @@ class Recorder:
         """
         count = len(targets)
         try:
-            writing = self._sink.write(self._events(requester, action, targets))
+            writing = self.sink.write(self._events(requester, action, targets))
         except Exception:  # noqa: BLE001 - the request has succeeded, and that stands
             writing = fail()
         return writing.addCallbacks(self._written, self._failed, errbackArgs=(count,))
-
-    def note(self, encoded: Callable[[], Sequence[bytes]]) -> INote | None:
-        """
-        :param encoded: makes events in a thread.
-        :return: what makes and writes them, if the sink can take them so.
-        """
-        return self._sink.note(encoded)
 
     def leave(self, encoded: bytes) -> None:
         """
         Write the event of a pull at some time, as :meth:`encode` encodes it.
         """
         try:
-            self._sink.leave(encoded)
+            self.sink.leave(encoded)
         except Exception:  # noqa: BLE001 - the request has been served
             self._failed(Failure(), 1)
 

@@ -10,7 +10,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from txregistry.interfaces import IManifests, IReferrers, IRegistry, IRepository, Page
+from txregistry.interfaces import IReferrers, IRegistry, IRepository, Page
 from txregistry.model.access import Requester
 from txregistry.model.digest import Digest
 from txregistry.model.name import RepositoryName
@@ -27,10 +27,12 @@ class ListeningRepository:
     A repository of it.  Its parts are made when they are asked for: most requests want one, once.
     """
 
+    __slots__ = ("_report", "_repository", "name")
+
     def __init__(self, repository: IRepository, requester: Requester, telling: Telling) -> None:
         self.name: RepositoryName = repository.name
         self._repository = repository
-        self._report = Report(telling, self.name, requester, self._bare_manifests)
+        self._report = Report(telling, requester, repository)
 
     @property
     def blobs(self) -> ListeningBlobs:
@@ -57,10 +59,6 @@ class ListeningRepository:
         """Who refers to whom in it: nobody is told that somebody asked."""
         referrers: IReferrers = self._repository.referrers
         return referrers
-
-    def _bare_manifests(self) -> IManifests:
-        manifests: IManifests = self._repository.manifests
-        return manifests
 
 
 @implementer(IRegistry)

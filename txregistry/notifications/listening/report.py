@@ -4,14 +4,14 @@ What one request does to one repository.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from txregistry.deferreds import Threads, deferred
-from txregistry.interfaces import IManifests, INote
+from txregistry.interfaces import INote, IRepository
 from txregistry.model.access import Requester
 from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import Digest
@@ -77,26 +77,21 @@ class Report:
     """
     Tells what is done, and what was pulled when it has been served.
 
-    :param name: of the repository.
     :param requester: whose request it is.
-    :param manifests: the manifests of the repository, to look into.
+    :param repository: to look into its manifests.
 
     :ivar telling: how it is told.
     """
 
+    __slots__ = ("_name", "_pulled", "_repository", "_requester", "telling")
+
     log = Logger()
 
-    def __init__(
-        self,
-        telling: Telling,
-        name: RepositoryName,
-        requester: Requester,
-        manifests: Callable[[], IManifests],
-    ) -> None:
+    def __init__(self, telling: Telling, requester: Requester, repository: IRepository) -> None:
         self.telling = telling
-        self._name = name
+        self._name: RepositoryName = repository.name
         self._requester = requester
-        self._manifests = manifests
+        self._repository = repository
         self._pulled: dict[Digest, Pulled] = {}
 
     @property
@@ -133,7 +128,7 @@ class Report:
         def encoded() -> list[bytes]:
             return [recorder.encode(requester, target, alone=alone) for target in targets]
 
-        return recorder.note(encoded)
+        return recorder.sink.note(encoded)
 
     def pulled(self, kind: Kind, descriptor: Descriptor, tag: str = "") -> None:
         """
@@ -194,7 +189,7 @@ class Report:
         if pulled.kind is not Kind.MANIFEST:
             return ()
         try:
-            manifest = await self._manifests().get(pulled.descriptor.digest)
+            manifest = await self._repository.manifests.get(pulled.descriptor.digest)
             return await self.telling.named_by(manifest.payload)
         except Exception:  # noqa: BLE001 - it was served, and that is what the event is about
             self.log.failure("an event goes without what its manifest names")

@@ -8,7 +8,7 @@ from attrs import frozen
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from txregistry.interfaces import IAlongside, IByteStream, INote, IUpload, IUploads
+from txregistry.interfaces import IAlongside, IByteStream, IUpload, IUploads
 from txregistry.model.byte_range import ContentRange
 from txregistry.model.descriptor import Descriptor
 from txregistry.model.digest import CANONICAL, Digest
@@ -71,7 +71,11 @@ class ListeningUpload:
         alongside: IAlongside | None = None,
     ) -> Deferred[Descriptor]:
         return self._upload.commit(
-            digest, stream, content_range, length, Told(self._pushed, self._note, alongside)
+            digest,
+            stream,
+            content_range,
+            length,
+            Told(self._pushed, self._report.note_blob, alongside),
         )
 
     def cancel(self) -> Deferred[None]:
@@ -79,6 +83,3 @@ class ListeningUpload:
 
     def _pushed(self, descriptor: Descriptor) -> Deferred[None]:
         return self._report.write(EventAction.PUSH, self._report.targets.blob(descriptor))
-
-    def _note(self, descriptor: Descriptor) -> INote | None:
-        return self._report.note_blob(descriptor)
