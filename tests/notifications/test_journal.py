@@ -263,6 +263,45 @@ class RoomTests:
         journal.append(entries(b"1"), durable=True)
         assert [len(each) for each in payloads(directory)] == [journal.most, 1]
 
+    def test_own_segment_in_the_way(
+        self, directory: OutboxDirectory, make: Callable[..., Journal]
+    ) -> None:
+        """
+        Who has no room for another segment beside his own lets that be taken: then there is room,
+        and nobody misses anything.
+        """
+        lost: list[str] = []
+        journal = make(MIB, lost.append)
+        store = Store(directory, ["a"], 4 * MIB)
+        for size in (100_000, journal.most):
+            journal.append(entries(bytes(size)), durable=True)
+        with pytest.raises(Unusable, match="nobody takes them out"):
+            journal.append(entries(bytes(journal.most)), durable=True)
+        file = journal.fileno()
+        assert Intake(store).take().events == 2
+        assert segments(directory) == []
+        journal.append(entries(bytes(journal.most)), durable=True)
+        assert (journal.fileno(), lost) == (file, [])
+        assert Intake(store).take().events == 1
+        store.close()
+
+    def test_segments_of_others_in_the_way(
+        self, directory: OutboxDirectory, make: Callable[..., Journal]
+    ) -> None:
+        """
+        However many processes have a segment that is nearly full, and write nothing, there is room
+        when all has been taken.
+        """
+        store = Store(directory, ["a"], 4 * MIB)
+        journals = [make(MIB) for _ in range(10)]
+        for journal in journals:
+            for _ in range(13):
+                journal.append(entries(bytes(10_000)), durable=False)
+        for _ in range(30):
+            Intake(store).take()
+            journals[0].append(entries(bytes(10_000)), durable=False)
+        store.close()
+
 
 class FailureTests:
     """
@@ -329,6 +368,55 @@ class FailureTests:
         with largest_file(10), pytest.raises(Unusable):
             journal.append(entries(b"0"), durable=False)
         assert os.listdir(directory.journal) == []
+
+    def test_nothing_left_open(
+        self,
+        directory: OutboxDirectory,
+        make: Callable[..., Journal],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """
+        A segment whose name can't be synced isn't kept open, and goes with the next look.
+        """
+
+        def fail(path: str) -> None:
+            raise OSError(24, "Too many open files")
+
+        journal, number = make(), len(os.listdir("/proc/self/fd"))
+        with monkeypatch.context() as patch:
+            patch.setattr(segment_module, "sync_directory", fail)
+            with pytest.raises(Unusable, match="Too many open files"):
+                journal.append(entries(b"0"), durable=False)
+        assert len(os.listdir("/proc/self/fd")) == number
+        assert [is_locked(str(path)) for path in segments(directory)] == [False]
+
+    def test_directory_made_by_others(
+        self,
+        directory: OutboxDirectory,
+        make: Callable[..., Journal],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        """
+        The name of the journal is synced by each who writes there: who made it may have ended
+        before.
+        """
+        synced: list[str] = []
+        os.makedirs(directory.journal)
+        monkeypatch.setattr(journal_module, "sync_directory", synced.append)
+        make().append(entries(b"0"), durable=True)
+        assert synced == [directory.path]
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+    def test_root(self, directory: OutboxDirectory, make: Callable[..., Journal]) -> None:
+        """
+        What root writes into the outbox of somebody else is theirs, so that it is in nobody's way
+        later.
+        """
+        os.mkdir(directory.path)
+        os.chown(directory.path, 12345, 12345)
+        make().append(entries(b"0"), durable=True)
+        for path in (Path(directory.journal), *segments(directory)):
+            assert path.stat().st_uid == 12345
 
     def test_swept_up(
         self,

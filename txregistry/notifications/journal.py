@@ -7,6 +7,7 @@ of there and into the outbox (see :mod:`~txregistry.notifications.intake`).
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -18,9 +19,15 @@ from zlib import crc32
 from twisted.logger import Logger
 
 from txregistry.notifications.database import LOOK_SECONDS, Unusable
-from txregistry.notifications.directory import OutboxDirectory, is_at, sync_directory, which
+from txregistry.notifications.directory import (
+    OutboxDirectory,
+    give_to_owner,
+    is_at,
+    sync_directory,
+    which,
+)
 from txregistry.notifications.entries import Entry
-from txregistry.notifications.segment import ABOUT, EVENT, TOKEN, begin_segment, bytes_in
+from txregistry.notifications.segment import ABOUT, EVENT, TOKEN, begin_segment, bytes_left_in
 
 SEGMENT: Final = 1024 * 1024
 """Bytes of a segment after which another begins, where there is room for many."""
@@ -37,7 +44,7 @@ class Journal:
 
     :param directory: of the outbox.
     :param maxsize: bytes that events may take, those that all processes have written and nobody has
-        taken out yet.
+        taken out yet, beside the segments that others write to.
     :param lost: called with ``vanished`` when they are not there any more.  Where there is a
         directory when this is made, others may have written to it.
     """
@@ -129,7 +136,7 @@ class Journal:
         """Let go of the file, after a sync; who writes then begins another."""
         with self._lock:
             if self._file >= 0:
-                file, self._file, self._enough = self._file, -1, 0
+                file, self._file, self._path, self._enough = self._file, -1, "", 0
                 try:
                     with suppress(OSError):
                         os.fdatasync(file)
@@ -152,7 +159,7 @@ class Journal:
         :raises Unusable: if there is none.
         """
         try:
-            vanished = self._file >= 0 and not is_at(self._file, self._path)
+            vanished = self._path != "" and not is_at(self._file, self._path)
             if vanished or self._end >= self._enough or self._file < 0:
                 self._begin_another(vanished, size)
         except OSError as error:
@@ -193,12 +200,27 @@ class Journal:
     def _make_directory(self) -> None:
         with suppress(FileExistsError):
             os.mkdir(self.directory.journal, 0o700)
-            sync_directory(self.directory.path)
+            made = os.open(self.directory.journal, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                give_to_owner(made, self.directory.path)
+            finally:
+                os.close(made)
+        # Whoever made it may not have come round to syncing it, or lived to do so.
+        sync_directory(self.directory.path)
+
+    def _leave(self) -> None:
+        """Let the segment be removed when all is taken, though there is no other yet."""
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        self._path, self._enough = "", 0
 
     def _demand_room(self, size: int) -> None:
         path = self.directory.journal
-        taken = bytes_in(path)
+        own = self._path != "" and is_at(self._file, self._path)
+        # Those of others go only when they are full: to wait for that might be to wait for ever.
+        taken = bytes_left_in(path) + (self._end if own else 0)
         if taken + max(size, self._full) > self._maxsize:
+            if own:
+                self._leave()
             raise Unusable(
                 f"{path} holds {taken} bytes of events, and nobody takes them out of it: either "
                 "no process of the registry delivers, or it can't write to the outbox"

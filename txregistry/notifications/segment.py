@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from struct import Struct
 from typing import Final
@@ -26,7 +26,13 @@ from zlib import crc32
 from attrs import frozen
 
 from txregistry.notifications.boot import boot_id
-from txregistry.notifications.directory import is_at, locked, sync_directory
+from txregistry.notifications.directory import (
+    give_to_owner,
+    is_at,
+    is_locked,
+    locked,
+    sync_directory,
+)
 from txregistry.notifications.entries import Entry
 
 HIDDEN: Final = "."
@@ -104,7 +110,11 @@ def begin_segment(directory: str) -> Begun:
     for _ in range(_TRIES):
         begun = _begin(directory, f"{time.time_ns():020d}-{os.urandom(4).hex()}")
         if begun is not None:
-            sync_directory(directory)
+            try:
+                sync_directory(directory)
+            except BaseException:
+                os.close(begun.file)
+                raise
             return begun
     raise FileNotFoundError(2, "somebody removes every new file of it", directory)
 
@@ -116,6 +126,7 @@ def _begin(directory: str, name: str) -> Begun | None:
     file = os.open(hidden, flags, 0o600)
     try:
         if locked(file):
+            give_to_owner(file, directory)
             head = _HEAD.pack(_FORM, token, boot_id().encode("ascii"))
             if os.write(file, head) != len(head):
                 raise OSError(28, "No space left on device", hidden)
@@ -140,10 +151,20 @@ def segments_in(directory: str) -> list[str]:
 
 def bytes_in(directory: str) -> int:
     """:return: what all segments take."""
+    return _bytes_of(f"{directory}/{name}" for name in segments_in(directory))
+
+
+def bytes_left_in(directory: str) -> int:
+    """:return: what those take to which nobody writes any more, and that go when they are taken."""
+    paths = (f"{directory}/{name}" for name in segments_in(directory))
+    return _bytes_of(path for path in paths if not is_locked(path))
+
+
+def _bytes_of(paths: Iterable[str]) -> int:
     taken = 0
-    for name in segments_in(directory):
+    for path in paths:
         with suppress(FileNotFoundError):
-            taken += os.stat(f"{directory}/{name}").st_size
+            taken += os.stat(path).st_size
     return taken
 
 
