@@ -249,6 +249,16 @@ class EndTests:
         assert len(kit.segments()) == 1
         assert [*kit.store.taken_so_far()[1]] == [kit.segments()[0].name]
 
+    def test_removed_though_it_took_long(self, kit: Kit) -> None:
+        """
+        So it is where the time was over when all had been taken.
+        """
+        journal = kit.journal()
+        put(journal, b"0")
+        journal.close()
+        assert not kit.intake.take(0.0).more
+        assert kit.segments() == []
+
     def test_kept_where_the_outbox_is_not_durable(
         self, kit: Kit, monkeypatch: pytest.MonkeyPatch
     ) -> None:

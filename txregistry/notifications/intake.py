@@ -147,11 +147,12 @@ class Intake:
         self._look(names)
         number = 0
         for batch in self._batches(self._merged(offsets, ended, moment)):
+            # If that was all, however long it took, what has been taken can go.
+            if number and time.monotonic() > deadline:
+                return Taken(number, more=True)
             self._store.take(batch.entries, batch.offsets, identity)
             number += len(batch.entries)
             offsets.update(batch.offsets)
-            if time.monotonic() > deadline:
-                return Taken(number, more=True)
         self._remove([name for name in names if name in ended])
         self._forget(offsets)
         return Taken(number)
