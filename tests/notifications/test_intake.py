@@ -4,6 +4,7 @@ How events come out of the journal and into the outbox.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sqlite3
@@ -18,6 +19,7 @@ import pytest
 
 from txregistry.notifications import intake as intake_module
 from txregistry.notifications import segment as segment_module
+from txregistry.notifications.boot import boot_id
 from txregistry.notifications.database import MOST_ASIDE, Unusable
 from txregistry.notifications.directory import OutboxDirectory
 from txregistry.notifications.entries import Entry
@@ -370,6 +372,63 @@ class DamageTests:
         assert set(kit.lost) == {"damaged"}
         kept = [name for name in os.listdir(kit.directory.path) if name.startswith(ASIDE)]
         assert len(kept) == MOST_ASIDE
+
+    def test_flipped_at_the_end(self, kit: Kit) -> None:
+        """
+        That the last record is damaged is said, too, where it has its length; where the power went
+        since, it may never have been written.
+        """
+        for life, lost in ((boot_id(), ["damaged"]), ("x" * 36, [])):
+            kit.lost.clear()
+            journal = kit.journal()
+            put(journal, b"before")
+            put(journal, b"damaged")
+            journal.close()
+            (path,) = kit.segments()
+            content = path.read_bytes().replace(boot_id().encode(), life.encode())
+            path.write_bytes(content.replace(b"damaged", b"demaged"))
+            kit.intake.take()
+            assert (kit.told()[-1], kit.lost, kit.segments()) == (b"before", lost, [])
+
+    @pytest.mark.parametrize("ended", [True, False])
+    def test_unreadable(self, kit: Kit, monkeypatch: pytest.MonkeyPatch, ended: bool) -> None:
+        """
+        A segment that can't be read holds up no other; it is told once, and taken when it can be.
+        """
+        bad, good = kit.journal(), kit.journal()
+        put(bad, b"0")
+        bad_path, *_ = kit.segments()
+        if ended:
+            bad.close()
+        put(good, b"1")
+        read = os.pread
+
+        def fail(file: int, number: int, place: int) -> bytes:
+            if os.path.sameopenfile(file, known.fileno()):
+                raise OSError(errno.EIO, "Input/output error")
+            return read(file, number, place)
+
+        with bad_path.open("rb") as known, monkeypatch.context() as patched:
+            patched.setattr(os, "pread", fail)
+            for _ in range(2):
+                kit.intake.take()
+            assert (kit.told(), kit.lost) == ([b"1"], ["damaged"])
+            assert bad_path.exists()
+        kit.intake.take()
+        assert kit.told() == [b"1", b"0"]
+
+    def test_something_else(self, kit: Kit) -> None:
+        """
+        Neither does what has the name of a segment, and is no file of ours.
+        """
+        journal = kit.journal()
+        put(journal, b"0")
+        (path,) = kit.segments()
+        path.with_name("0" * 20 + "-00000000").symlink_to("/dev/zero")
+        path.with_name("0" * 20 + "-00000001").mkdir()
+        kit.intake.take()
+        assert kit.told() == [b"0"]
+        assert kit.lost == ["damaged", "damaged"]
 
     def test_flipped_head(self, kit: Kit) -> None:
         """

@@ -21,12 +21,13 @@ each event is in the outbox or still to be taken, and never both.
 
 from __future__ import annotations
 
+import errno
 import heapq
 import math
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -61,6 +62,9 @@ _MEMORY: Final = 8 * 1024 * 1024
 _LEAST_PIECE: Final = 4096
 
 ASIDE: Final = "journal.damaged-"
+
+_UNREADABLE: Final = {errno.EIO, errno.EACCES, errno.EISDIR, errno.ELOOP}
+"""What a file may be, in itself, that can't be read."""
 
 _Ranked = tuple[int, int, str, Record]
 """A record, after what it is ordered by: life of the machine, moment and segment."""
@@ -109,6 +113,7 @@ class Intake:
         self._heads: dict[str, Head] = {}
         self._odd: dict[str, tuple[int, float]] = {}
         self._told: set[str] = set()
+        self._unreadable: set[str] = set()
 
     def take(self, seconds: float = math.inf, least: int = 0) -> Taken:
         """
@@ -140,6 +145,7 @@ class Intake:
 
     def _take(self, deadline: float) -> Taken:
         # Who has ended by now has written nothing later, whatever the moments say.
+        self._unreadable.clear()
         ended = self._ended()
         moment = time.monotonic_ns()
         names = segments_in(self._directory.journal)
@@ -153,7 +159,7 @@ class Intake:
             self._store.take(batch.entries, batch.offsets, identity)
             number += len(batch.entries)
             offsets.update(batch.offsets)
-        self._remove([name for name in names if name in ended])
+        self._remove([name for name in names if name in ended and name not in self._unreadable])
         self._forget(offsets)
         return Taken(number)
 
@@ -164,7 +170,12 @@ class Intake:
             with suppress(FileNotFoundError):
                 if not is_locked(f"{path}/{name}"):
                     os.unlink(f"{path}/{name}")
-        return {name for name in segments_in(path) if not is_locked(f"{path}/{name}")}
+        ended = set()
+        for name in segments_in(path):
+            with self._may_be_unreadable(name):
+                if not is_locked(f"{path}/{name}"):
+                    ended.add(name)
+        return ended
 
     def _look(self, names: Sequence[str]) -> None:
         """Read how segments begin."""
@@ -180,6 +191,7 @@ class Intake:
     def _beginning(self, name: str) -> bytes:
         with (
             suppress(FileNotFoundError),
+            self._may_be_unreadable(name),
             open(f"{self._directory.journal}/{name}", "rb", buffering=0) as file,
         ):
             return file.read(_LEAST_PIECE)
@@ -206,11 +218,22 @@ class Intake:
         reader = Reader(f"{self._directory.journal}/{name}", self._heads[name].token, piece)
         goes_on = partial(self._after_odd, name, reader, ended)
         # Somebody may have removed it; who writes to it tells.
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), self._may_be_unreadable(name):
             for record in reader.records(offset, goes_on):
                 if not ended and record.moment > moment:
                     return
                 yield rank, record.moment, name, record
+
+    @contextmanager
+    def _may_be_unreadable(self, name: str) -> Iterator[None]:
+        """Leave a segment alone that can't be read, lest it hold up the others."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _UNREADABLE:
+                raise
+            self._unreadable.add(name)
+            self._tell_damaged(name)
 
     def _after_odd(self, name: str, reader: Reader, ended: bool, place: int) -> int | None:
         """
@@ -225,9 +248,11 @@ class Intake:
         self._odd[name] = place, since
         if not ended and time.monotonic() < since + ODD_SECONDS:
             return None
-        # Nothing behind it: it was not written to its end, and nobody has been told that it was.
+        # Nothing behind it, and too short, or from before the power went: it was not written to its
+        # end, and nobody has been told that it was.
         found = reader.after(place + 1)
-        if found is not None:
+        ours = self._heads[name].boot == boot_id()
+        if found is not None or (ended and ours and reader.is_whole(place)):
             self._tell_damaged(name)
         return found
 

@@ -240,6 +240,17 @@ class Reader:
                 place += found + 1
         return None
 
+    def is_whole(self, place: int) -> bool:
+        """
+        :return: whether what is no record at a place has the length of one.
+        :raises OSError: if that can't be read.
+        """
+        header = self._bytes(place, _RECORD.size)
+        if len(header) < _RECORD.size:
+            return False
+        token, _, length, _ = _RECORD.unpack(header)
+        return token == self._token and place + _RECORD.size + length <= self._size
+
     def _record(self, place: int) -> Record | None:
         header = self._bytes(place, _RECORD.size)
         if len(header) < _RECORD.size:
