@@ -249,7 +249,7 @@ class Reader:
         if len(header) < _RECORD.size:
             return False
         token, _, length, _ = _RECORD.unpack(header)
-        return token == self._token and place + _RECORD.size + length <= self._size
+        return bool(token == self._token and place + _RECORD.size + length <= self._size)
 
     def _record(self, place: int) -> Record | None:
         header = self._bytes(place, _RECORD.size)
