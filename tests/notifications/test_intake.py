@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.notifications.test_store import payloads_of
 from txregistry.notifications import intake as intake_module
 from txregistry.notifications import segment as segment_module
 from txregistry.notifications.boot import boot_id
@@ -62,7 +63,7 @@ class Kit:
         """
         :return: what the endpoint is told.
         """
-        return told(self.store)
+        return payloads_of(self.store)
 
     def end(self) -> None:
         """
@@ -82,18 +83,6 @@ def kit(tmp_path: Path) -> Iterator[Kit]:
     made = Kit(tmp_path)
     yield made
     made.end()
-
-
-def told(store: Store) -> list[bytes | None]:
-    """
-    :return: what the endpoint is told.
-    """
-    found: list[bytes | None] = []
-    after = 0
-    while rows := store.read("a", after, 1000):
-        found += [row.payload for row in rows]
-        after = rows[-1].seq
-    return found
 
 
 def put(journal: Journal, *payloads: bytes) -> None:
@@ -426,8 +415,10 @@ class DamageTests:
         (path,) = kit.segments()
         path.with_name("0" * 20 + "-00000000").symlink_to("/dev/zero")
         path.with_name("0" * 20 + "-00000001").mkdir()
+        path.with_name("." + "0" * 20 + "-00000002").symlink_to("/dev/zero")
         kit.intake.take()
         assert kit.told() == [b"0"]
+        put(kit.journal(), b"1")
         assert kit.lost == ["damaged", "damaged"]
 
     def test_flipped_head(self, kit: Kit) -> None:
@@ -529,7 +520,7 @@ class DamageTests:
         small = Store(kit.directory, ["a"], MIB)
         Intake(small).take()
         assert [each.reason for each in small.excess(0.0)] == ["maxsize"]
-        assert told(small)[1:] == [b"1"]
+        assert payloads_of(small)[1:] == [b"1"]
         small.close()
 
 
@@ -564,7 +555,7 @@ class FormTests:
             Intake(store).take()
             assert store.taken_so_far()[0] == "its name"
             assert store.cursors()["a"].seq == 1
-            assert told(store) == [b"0", b"1", b"2"]
+            assert payloads_of(store) == [b"0", b"1", b"2"]
             store.close()
         journal.close()
 

@@ -167,7 +167,7 @@ class Intake:
         """:return: segments to which nobody writes any more.  What was never begun is removed."""
         path = self._directory.journal
         for name in unfinished_in(path):
-            with suppress(FileNotFoundError):
+            with suppress(OSError):
                 if not is_locked(f"{path}/{name}"):
                     os.unlink(f"{path}/{name}")
         ended = set()

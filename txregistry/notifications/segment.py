@@ -157,7 +157,15 @@ def bytes_in(directory: str) -> int:
 def bytes_left_in(directory: str) -> int:
     """:return: what those take to which nobody writes any more, and that go when they are taken."""
     paths = (f"{directory}/{name}" for name in segments_in(directory))
-    return _bytes_of(path for path in paths if not is_locked(path))
+    return _bytes_of(path for path in paths if not _is_written_to(path))
+
+
+def _is_written_to(path: str) -> bool:
+    """:return: whether somebody holds a lock on it; of what can't be opened nobody knows."""
+    try:
+        return is_locked(path)
+    except OSError:
+        return False
 
 
 def _bytes_of(paths: Iterable[str]) -> int:
