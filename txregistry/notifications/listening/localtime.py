@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 _QUARTER: Final = 900
-"""Seconds.  No clock is set forward or back at any other moment than a full quarter of an hour."""
+"""Seconds.  Nowhere are clocks set forward or back but at a full quarter of an hour, nowadays."""
 
 
 def local_offset(nanoseconds: int) -> int:

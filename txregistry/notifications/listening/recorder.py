@@ -65,14 +65,16 @@ class Recorder:
             writing = fail()
         return writing.addCallbacks(self._written, self._failed, errbackArgs=(count,))
 
-    def leave(self, encoded: bytes) -> None:
+    def leave(self, requester: Requester, target: Sequence[str], *, alone: bool) -> None:
         """
-        Write the event of a pull at some time, as :meth:`encode` encodes it.
+        Write the event of a pull at some time, of what :meth:`encode` is told.
         """
         try:
-            self.sink.leave(encoded)
+            self.sink.leave(self.encode(requester, target, alone=alone))
         except Exception:  # noqa: BLE001 - the request has been served
             self._failed(Failure(), 1)
+        else:
+            self._written(None)
 
     def encode(self, requester: Requester, target: Sequence[str], *, alone: bool) -> bytes:
         """

@@ -111,7 +111,7 @@ class Report:
         """
         :return: what tells of the push of a blob when it is written, if that can be.
         """
-        return self._note([self._blob(EventAction.PUSH, descriptor)])
+        return self._note([self._plain(EventAction.PUSH, Kind.BLOB, descriptor)])
 
     def note_manifest(self, descriptor: Descriptor, tags: Sequence[str]) -> INote | None:
         """
@@ -119,7 +119,7 @@ class Report:
         :return: what tells of the push of a manifest when it is written, if that can be.
         """
         return self._note(
-            [self._manifest(EventAction.PUSH, descriptor, tag) for tag in tags or ("",)]
+            [self._plain(EventAction.PUSH, Kind.MANIFEST, descriptor, tag) for tag in tags or ("",)]
         )
 
     def _note(self, targets: Sequence[Sequence[str]]) -> INote | None:
@@ -157,28 +157,22 @@ class Report:
             return
         recorder, alone = self.telling.recorder, len(pulled) == 1
         for each in pulled:
-            if each.kind is Kind.BLOB:
-                target = self._blob(EventAction.PULL, each.descriptor)
-            else:
-                target = self._manifest(EventAction.PULL, each.descriptor, each.tag)
-            recorder.leave(recorder.encode(self._requester, target, alone=alone))
+            target = self._plain(EventAction.PULL, each.kind, each.descriptor, each.tag)
+            recorder.leave(self._requester, target, alone=alone)
 
-    def _blob(self, action: EventAction, descriptor: Descriptor) -> tuple[str, ...]:
-        """:return: a blob to which something happens, as ``encode_plain`` has it."""
+    def _plain(
+        self, action: EventAction, kind: Kind, descriptor: Descriptor, tag: str = ""
+    ) -> tuple[str, ...]:
+        """:return: what happens, and to what, as ``encode_plain`` has it."""
         request, layers, digest = self._requester.request, self.telling.layers, descriptor.digest
-        url = request.blob_url(self._name, digest) if request is not None else ""
-        layer_type = layers.of(digest) if layers is not None else ""
-        size = str(descriptor.size)
-        facts = str(digest), descriptor.media_type, size, url, "", layer_type
-        return action, Kind.BLOB, self._name, *facts
-
-    def _manifest(self, action: EventAction, descriptor: Descriptor, tag: str) -> tuple[str, ...]:
-        """:return: a manifest to which something happens, as ``encode_plain`` has it."""
-        request, digest = self._requester.request, descriptor.digest
-        url = request.manifest_url(self._name, digest) if request is not None else ""
-        size = str(descriptor.size)
-        facts = str(digest), descriptor.media_type, size, url, tag, ""
-        return action, Kind.MANIFEST, self._name, *facts
+        url = layer_type = ""
+        if kind is Kind.BLOB:
+            url = request.blob_url(self._name, digest) if request is not None else ""
+            layer_type = layers.of(digest) if layers is not None else ""
+        elif request is not None:
+            url = request.manifest_url(self._name, digest)
+        facts = str(digest), descriptor.media_type, str(descriptor.size), url, tag, layer_type
+        return action, kind, self._name, *facts
 
     @deferred
     async def _look_up_and_tell(self, pulled: list[Pulled]) -> None:
