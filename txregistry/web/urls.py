@@ -27,23 +27,20 @@ class UrlRules:
     relative: bool = False
     prefix: str = "/"
 
-    def base(self, outside: Outside, secure: bool, host: str) -> str:
-        """
-        :param outside: what trusted proxies say of the request.
-        :param secure: whether the connection is.
-        :param host: the request's ``Host``.
-        :return: what stands before ``v2/`` in a URL that this request is answered with.
-        """
-        return self.path() or self.absolute(outside, secure, host)
-
     def path(self) -> str:
-        """:return: the same where it is no more than a path, ``""`` otherwise."""
+        """
+        :return: what stands before ``v2/`` in a URL that a request is answered with, where it is no
+            more than a path; ``""`` where it is :meth:`absolute`.
+        """
         return self.prefix if self.relative and not self.root else ""
 
     def absolute(self, outside: Outside, secure: bool, host: str) -> str:
         """
-        :return: the same for who isn't the client and so can't know to what a path is relative; a
-            path still, where the request names no host.
+        :param outside: what trusted proxies say of the request.
+        :param secure: whether the connection is.
+        :param host: the request's ``Host``.
+        :return: the same for who can't know to what a path is relative, as he who isn't the client;
+            a path still, where the request names no host.
         """
         if self.root:
             return self.root
